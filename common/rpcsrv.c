@@ -1,0 +1,530 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * rpcsrv - the answering side of ONC RPC: service, listeners, connections.
+ * What becomes of a record is rpcsrv_call.c's.
+ *
+ * A connection ends in one place, on_closing(), which the loop calls: so it
+ * can be asked for from anywhere. One whose peer has sent all that it wants
+ * to (a client that shuts down its half, or dies) is answered first, for as
+ * long as limits.drain.
+ */
+#include "common/rpcsrv_impl.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/log.h"
+
+/* Connections accepted at once, so that listeners do not keep the loop. */
+#define ACCEPTS 16
+/* Bytes of a record that comes out of a pool: a call with a packet of 512. */
+#define POOLED_RECORD 800
+/* Seconds until a listener tries again that could not accept. */
+#define ACCEPT_PAUSE 1
+
+struct rpcsrv_listener {
+	LIST_ENTRY(rpcsrv_listener) link;
+	struct rpcsrv *srv;
+	int fd;
+	struct event readable;
+	struct event again;	/* after an error that would repeat itself */
+};
+
+/* ---- connections -------------------------------------------------------- */
+
+static const char *state_str(enum rpcsrv_conn_state state)
+{
+	switch (state) {
+	case RPCSRV_CONN_OPEN:
+		return "open";
+	case RPCSRV_CONN_DRAINING:
+		return "draining";
+	case RPCSRV_CONN_CLOSING:
+		return "closing";
+	case RPCSRV_CONN_CLOSED:
+		return "closed";
+	}
+	return "?";
+}
+
+/* The only writer of conn->state, which goes forward only. */
+static void conn_set_state(struct rpcsrv_conn *conn,
+			   enum rpcsrv_conn_state next)
+{
+	log_debug(LOG_TAG_NET, "%s: %s -> %s", conn->name,
+		  state_str(conn->state), state_str(next));
+	assert(next > conn->state);
+	conn->state = next;
+}
+
+void rpcsrv_conn_close(struct rpcsrv_conn *conn)
+{
+	if (conn->state >= RPCSRV_CONN_CLOSING)
+		return;
+	stream_pause(&conn->stream, true);
+	conn_set_state(conn, RPCSRV_CONN_CLOSING);
+	event_active(&conn->closing, EV_TIMEOUT, 1);
+}
+
+static void conn_free(struct rpcsrv_conn *conn)
+{
+	LIST_REMOVE(conn, link);
+	free(conn);
+}
+
+/* No descriptor and no event any more. */
+static void shut(struct rpcsrv_conn *conn)
+{
+	event_del(&conn->timer);
+	event_del(&conn->closing);
+	conn_set_state(conn, RPCSRV_CONN_CLOSED);
+	stream_deinit(&conn->stream);
+}
+
+static void on_closing(evutil_socket_t fd, short what, void *user)
+{
+	struct rpcsrv_conn *conn = user;
+	struct rpcsrv *srv = conn->srv;
+
+	conn->n_calls++;	/* conn stays until the callback is over */
+	shut(conn);
+	if (srv->config.conn_closed)
+		srv->config.conn_closed(conn, srv->config.user);
+	conn->n_calls--;
+	if (!conn->n_calls)
+		conn_free(conn);
+}
+
+/* Does conn have as much under way as it may? */
+static bool is_full(const struct rpcsrv_conn *conn)
+{
+	const struct rpcsrv_limits *limits = &conn->srv->config.limits;
+	size_t held = conn->bytes + conn->stream.queued;
+
+	if (!conn->trusted)
+		return conn->n_calls >= limits->calls_small ||
+		       held >= limits->bytes_small;
+	return conn->n_calls >= limits->calls || held >= limits->bytes;
+}
+
+void rpcsrv_conn_update(struct rpcsrv_conn *conn)
+{
+	switch (conn->state) {
+	case RPCSRV_CONN_OPEN:
+		stream_pause(&conn->stream, is_full(conn));
+		break;
+	case RPCSRV_CONN_DRAINING:
+		if (!conn->n_calls && !conn->stream.queued)
+			rpcsrv_conn_close(conn);
+		break;
+	case RPCSRV_CONN_CLOSING:
+		break;
+	case RPCSRV_CONN_CLOSED:
+		if (!conn->n_calls)
+			conn_free(conn);
+		break;
+	}
+}
+
+static void set_timer(struct rpcsrv_conn *conn, unsigned int seconds)
+{
+	struct timeval tv = { .tv_sec = seconds };
+
+	evtimer_add(&conn->timer, &tv);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *user)
+{
+	struct rpcsrv_conn *conn = user;
+
+	if (conn->state == RPCSRV_CONN_OPEN && conn->n_calls) {
+		set_timer(conn, conn->srv->config.limits.idle);
+		return;
+	}
+	log_debug(LOG_TAG_NET, "%s: %s too long", conn->name,
+		  conn->state == RPCSRV_CONN_OPEN ? "idle" : "draining");
+	rpcsrv_conn_close(conn);
+}
+
+static void on_record(struct record *rec, void *user)
+{
+	struct rpcsrv_conn *conn = user;
+
+	if (!conn->trusted)
+		set_timer(conn, conn->srv->config.limits.idle);
+	rpcsrv_call_handle(conn, rec);
+}
+
+static void on_sent(void *user)
+{
+	rpcsrv_conn_update(user);
+}
+
+static void on_eof(void *user)
+{
+	struct rpcsrv_conn *conn = user;
+
+	if (conn->state != RPCSRV_CONN_OPEN)
+		return;
+	conn_set_state(conn, RPCSRV_CONN_DRAINING);
+	set_timer(conn, conn->srv->config.limits.drain);
+	rpcsrv_conn_update(conn);
+}
+
+static void on_failed(int error, void *user)
+{
+	struct rpcsrv_conn *conn = user;
+
+	log_debug(LOG_TAG_NET, "%s: %s", conn->name, strerror(-error));
+	rpcsrv_conn_close(conn);
+}
+
+static const struct stream_handlers conn_handlers = {
+	.record = on_record,
+	.sent = on_sent,
+	.eof = on_eof,
+	.failed = on_failed,
+};
+
+static void name_peer(struct rpcsrv_conn *conn, socklen_t len)
+{
+	char host[NI_MAXHOST], port[NI_MAXSERV];
+
+	if (conn->peer.ss_family == AF_UNSPEC ||
+	    conn->peer.ss_family == AF_UNIX ||
+	    getnameinfo((struct sockaddr *)&conn->peer, len, host, sizeof(host),
+			port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV))
+		snprintf(conn->name, sizeof(conn->name), "local peer");
+	else
+		snprintf(conn->name, sizeof(conn->name), "%.48s port %.6s", host, port);
+}
+
+int rpcsrv_adopt(struct rpcsrv *srv, int fd)
+{
+	_cleanup_(cleanup_free) struct rpcsrv_conn *conn =
+		calloc(1, sizeof(*conn));
+	struct event_base *base = srv->config.base;
+	const struct stream_config config = {
+		.base = base,
+		.record_max = srv->config.limits.record_small,
+		.fragments = srv->config.limits.fragments,
+		.ahead = srv->ahead,
+		.records = POOL_SPARE_MAX ? &srv->records : NULL,
+		.handlers = &conn_handlers,
+		.user = conn,
+	};
+	socklen_t len = sizeof(conn->peer);
+	int r;
+
+	if (!conn)
+		return -ENOMEM;
+	conn->srv = srv;
+	conn->state = RPCSRV_CONN_OPEN;
+	LIST_INIT(&conn->calls);
+	if (getpeername(fd, (struct sockaddr *)&conn->peer, &len))
+		conn->peer.ss_family = AF_UNSPEC;
+	name_peer(conn, len);
+	if (evtimer_assign(&conn->timer, base, on_timer, conn) ||
+	    event_assign(&conn->closing, base, -1, 0, on_closing, conn))
+		return -EINVAL;
+	r = stream_init(&conn->stream, fd, &config);
+	if (r)
+		return r;
+	set_timer(conn, srv->config.limits.idle);
+	LIST_INSERT_HEAD(&srv->conns, conn, link);
+	log_debug(LOG_TAG_NET, "%s: connected", conn->name);
+	steal_ptr(conn);
+	return 0;
+}
+
+void rpcsrv_conn_set_user(struct rpcsrv_conn *conn, void *user)
+{
+	conn->user = user;
+}
+
+void *rpcsrv_conn_user(const struct rpcsrv_conn *conn)
+{
+	return conn->user;
+}
+
+const struct sockaddr *rpcsrv_conn_peer(const struct rpcsrv_conn *conn)
+{
+	return (const struct sockaddr *)&conn->peer;
+}
+
+const char *rpcsrv_conn_name(const struct rpcsrv_conn *conn)
+{
+	return conn->name;
+}
+
+uint64_t rpcsrv_conn_received(const struct rpcsrv_conn *conn)
+{
+	return conn->stream.received;
+}
+
+void rpcsrv_conn_trust(struct rpcsrv_conn *conn)
+{
+	if (conn->trusted)
+		return;
+	conn->trusted = true;
+	if (conn->state != RPCSRV_CONN_OPEN)
+		return;
+	event_del(&conn->timer);
+	stream_set_record_max(&conn->stream,
+			      conn->srv->config.limits.record_max);
+	rpcsrv_conn_update(conn);
+}
+
+/* ---- listeners ---------------------------------------------------------- */
+
+/* The same host, whichever port it uses. */
+static bool same_host(const struct sockaddr_storage *a,
+		      const struct sockaddr_storage *b)
+{
+	if (a->ss_family != b->ss_family)
+		return false;
+	if (a->ss_family == AF_INET)
+		return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
+		       ((const struct sockaddr_in *)b)->sin_addr.s_addr;
+	if (a->ss_family == AF_INET6)
+		return IN6_ARE_ADDR_EQUAL(
+			&((const struct sockaddr_in6 *)a)->sin6_addr,
+			&((const struct sockaddr_in6 *)b)->sin6_addr);
+	return false;
+}
+
+/*
+ * May there be one more connection, from peer? Where there are too many in
+ * all, the oldest goes that nobody vouches for, one that waits for nothing
+ * first: so strangers who have every connection do not keep others out.
+ */
+static bool make_room(struct rpcsrv *srv, const struct sockaddr_storage *peer)
+{
+	const struct rpcsrv_limits *limits = &srv->config.limits;
+	struct rpcsrv_conn *conn, *idle = NULL, *stranger = NULL;
+	unsigned int n_open = 0, n_peer = 0;
+
+	LIST_FOREACH(conn, &srv->conns, link) {
+		if (conn->state >= RPCSRV_CONN_CLOSING)
+			continue;
+		n_open++;
+		n_peer += same_host(&conn->peer, peer);
+		if (conn->trusted)
+			continue;
+		stranger = conn;	/* new ones are put in front */
+		if (!conn->n_calls)
+			idle = conn;
+	}
+	if (idle)
+		stranger = idle;
+	if (n_peer >= limits->conns_peer)
+		return false;
+	if (n_open < limits->conns)
+		return true;
+	if (stranger)
+		rpcsrv_conn_close(stranger);
+	return stranger;
+}
+
+/* A connection was not accepted. */
+static void note_refusal(struct rpcsrv *srv, const char *why)
+{
+	log_debug(LOG_TAG_NET, "a connection was refused: %s", why);
+	if (!srv->refusing)
+		log_warning("connections are being refused: %s", why);
+	srv->refusing = true;
+}
+
+static void open_reserve(struct rpcsrv *srv)
+{
+	srv->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* Stop listening for a while. */
+static void pause_listener(struct rpcsrv_listener *l, const char *why)
+{
+	const struct timeval tv = { .tv_sec = ACCEPT_PAUSE };
+
+	note_refusal(l->srv, why);
+	event_del(&l->readable);
+	evtimer_add(&l->again, &tv);
+}
+
+/*
+ * accept() failed. A connection that can not be had for want of a descriptor
+ * stays in the backlog and wakes the loop for ever: so there is one
+ * descriptor in reserve, to accept it by and close it.
+ */
+static void handle_accept_error(struct rpcsrv_listener *l, int error)
+{
+	struct rpcsrv *srv = l->srv;
+	int fd;
+
+	switch (error) {
+	case EMFILE:
+	case ENFILE:
+		if (srv->reserve < 0)
+			open_reserve(srv);
+		if (srv->reserve < 0) {
+			pause_listener(l, strerror(error));
+			return;
+		}
+		close(srv->reserve);
+		fd = accept(l->fd, NULL, NULL);
+		if (fd >= 0)
+			close(fd);
+		open_reserve(srv);
+		note_refusal(srv, strerror(error));
+		return;
+	case ENOBUFS:
+	case ENOMEM:
+		pause_listener(l, strerror(error));
+		return;
+	default:
+		/* Of the connection, not of the listener: see accept(2). */
+		if (error != EAGAIN && error != EINTR)
+			log_debug(LOG_TAG_NET, "accept: %s", strerror(error));
+	}
+}
+
+static void on_acceptable(evutil_socket_t lfd, short what, void *user)
+{
+	struct rpcsrv_listener *l = user;
+
+	for (int i = 0; i < ACCEPTS; i++) {
+		_cleanup_(cleanup_close) int fd = -1;
+		struct sockaddr_storage peer;
+		socklen_t len = sizeof(peer);
+
+		memset(&peer, 0, sizeof(peer));
+		fd = accept4(lfd, (struct sockaddr *)&peer, &len,
+			     SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd < 0) {
+			handle_accept_error(l, errno);
+			return;
+		}
+		if (!make_room(l->srv, &peer)) {
+			note_refusal(l->srv, "there are too many");
+			continue;
+		}
+		if (rpcsrv_adopt(l->srv, fd)) {
+			note_refusal(l->srv, strerror(ENOMEM));
+			continue;
+		}
+		steal_fd(&fd);
+		l->srv->refusing = false;
+	}
+}
+
+static void on_again(evutil_socket_t fd, short what, void *user)
+{
+	struct rpcsrv_listener *l = user;
+
+	event_add(&l->readable, NULL);
+}
+
+int rpcsrv_listen(struct rpcsrv *srv, int fd)
+{
+	_cleanup_(cleanup_free) struct rpcsrv_listener *l =
+		calloc(1, sizeof(*l));
+	int flags = fcntl(fd, F_GETFL);
+
+	if (!l)
+		return -ENOMEM;
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK))
+		return -errno;
+	l->srv = srv;
+	l->fd = fd;
+	if (event_assign(&l->readable, srv->config.base, fd,
+			 EV_READ | EV_PERSIST, on_acceptable, l) ||
+	    evtimer_assign(&l->again, srv->config.base, on_again, l) ||
+	    event_add(&l->readable, NULL))
+		return -ENOMEM;
+	LIST_INSERT_HEAD(&srv->listeners, l, link);
+	steal_ptr(l);
+	return 0;
+}
+
+static void listener_free(struct rpcsrv_listener *l)
+{
+	LIST_REMOVE(l, link);
+	event_del(&l->readable);
+	event_del(&l->again);
+	close(l->fd);
+	free(l);
+}
+
+/* ---- the service -------------------------------------------------------- */
+
+void rpcsrv_limits_default(struct rpcsrv_limits *limits, size_t record_max)
+{
+	*limits = (struct rpcsrv_limits){
+		.record_small = 4096,
+		.record_max = record_max,
+		/* libtirpc's clients send fragments of 8 KiB and more. */
+		.fragments = 16 + record_max / 4096,
+		.conns = 512,
+		.conns_peer = 128,
+		.calls_small = 32,
+		.calls = 1024,
+		.bytes_small = 1024 * 1024,
+		.bytes = 2 * record_max,
+		.idle = 30,
+		.drain = 5,
+	};
+}
+
+int rpcsrv_new(struct rpcsrv **srvp, const struct rpcsrv_config *config)
+{
+	struct rpcsrv *srv = calloc(1, sizeof(*srv));
+
+	if (!srv)
+		return -ENOMEM;
+	srv->config = *config;
+	LIST_INIT(&srv->listeners);
+	LIST_INIT(&srv->conns);
+	srv->ahead = malloc(STREAM_AHEAD);
+	if (!srv->ahead) {
+		free(srv);
+		return -ENOMEM;
+	}
+	pool_init(&srv->calls, sizeof(struct rpcsrv_call));
+	pool_init(&srv->records, POOLED_RECORD);
+	pool_init(&srv->gathers, sizeof(struct gather));
+	open_reserve(srv);
+	*srvp = srv;
+	return 0;
+}
+
+struct rpcsrv *rpcsrv_free(struct rpcsrv *srv)
+{
+	struct rpcsrv_listener *l;
+	struct rpcsrv_conn *conn;
+	struct rpcsrv_call *call;
+
+	if (!srv)
+		return NULL;
+	while ((l = LIST_FIRST(&srv->listeners)))
+		listener_free(l);
+	while ((conn = LIST_FIRST(&srv->conns))) {
+		conn->n_calls++;	/* conn stays until all are gone */
+		if (conn->state != RPCSRV_CONN_CLOSED)
+			shut(conn);
+		while ((call = LIST_FIRST(&conn->calls)))
+			rpcsrv_call_free(call);
+		conn_free(conn);
+	}
+	pool_deinit(&srv->calls);
+	pool_deinit(&srv->records);
+	pool_deinit(&srv->gathers);
+	cleanup_close(&srv->reserve);
+	free(srv->ahead);
+	free(srv);
+	return NULL;
+}

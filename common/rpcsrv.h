@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * rpcsrv - the answering side of ONC RPC (RFC 5531): listeners, connections
+ * and calls, on one event loop, beneath rpcgen's dispatcher.
+ *
+ * Each call is an object of its own that *is* an SVCXPRT, so a dispatcher
+ * made by rpcgen runs over it unchanged. A service routine either answers at
+ * once (fills *result, returns TRUE), or takes the call with rpcsrv_defer(),
+ * returns FALSE, and answers later with rpcsrv_reply(), from the same thread
+ * and in any order. Nothing in here blocks, and a peer that sends half a
+ * record or does not read its replies delays nobody else.
+ */
+#ifndef USBIP_COMMON_RPCSRV_H
+#define USBIP_COMMON_RPCSRV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <rpc/rpc.h>
+
+struct event_base;
+struct rpcsrv;		/* a service: one program, its listeners, its limits */
+struct rpcsrv_conn;	/* one connection; counted by its deferred calls */
+struct rpcsrv_call;	/* one call; its record lives until it is answered */
+struct rpcmsg_sys;
+
+typedef void (*rpcsrv_dispatch_fn)(struct svc_req *rq, SVCXPRT *xprt);
+
+/*
+ * Those ending in _small are for connections before rpcsrv_conn_trust(): who
+ * is a stranger may ask for little at a time.
+ */
+struct rpcsrv_limits {
+	size_t record_small;	/* bytes of a record */
+	size_t record_max;
+	unsigned int fragments;	/* of one record */
+	unsigned int conns;	/* connections in all; above it, one that is
+				 * untrusted gives way, if there is */
+	unsigned int conns_peer;/* connections of one address */
+	unsigned int calls_small;
+	unsigned int calls;	/* unanswered calls of one connection: more than
+				 * the service itself lets in, or the call that
+				 * ends another one is not read */
+	size_t bytes_small;
+	size_t bytes;		/* held by them and by replies not yet sent;
+				 * above it the connection is not read */
+	unsigned int idle;	/* seconds without a record and without a call
+				 * until an untrusted connection is closed */
+	unsigned int drain;	/* seconds for the answers to a peer that has
+				 * closed its half of the connection */
+};
+
+struct rpcsrv_config {
+	struct event_base *base;
+	rpcprog_t prog;
+	rpcvers_t vers_low, vers_high;
+	rpcsrv_dispatch_fn dispatch;	/* of rpcgen -m */
+	struct rpcsrv_limits limits;
+	/* A connection ended; its deferred calls may still be answered
+	 * (the replies go nowhere). May be NULL. */
+	void (*conn_closed)(struct rpcsrv_conn *conn, void *user);
+	void *user;
+};
+
+/* Limits that suit a service whose largest record is record_max bytes. */
+void rpcsrv_limits_default(struct rpcsrv_limits *limits, size_t record_max);
+
+/* 0 or -errno. `config` is copied. */
+int rpcsrv_new(struct rpcsrv **srvp, const struct rpcsrv_config *config);
+/* Closes everything, without conn_closed(); deferred calls are gone. Not from
+ * a callback of this service. NULL is fine. */
+struct rpcsrv *rpcsrv_free(struct rpcsrv *srv);
+
+/* Accept connections on a listening stream socket, consumed on success. */
+int rpcsrv_listen(struct rpcsrv *srv, int fd);
+/* Serve a connected stream socket, consumed on success. */
+int rpcsrv_adopt(struct rpcsrv *srv, int fd);
+
+/*
+ * From a service routine: keep this call for a later reply. The routine owns
+ * what the arguments point to from now on: it copies *args, sets *result to
+ * zero (rpcgen's dispatcher frees it all the same), and returns FALSE.
+ * Payloads (usbip_data) point into the record, which the call keeps until it
+ * is answered.
+ */
+struct rpcsrv_call *rpcsrv_defer(struct svc_req *rq);
+/*
+ * Answer a deferred call; the call is gone afterwards. The result is encoded
+ * before the return, but for payloads of 4 KiB and more: they are sent from
+ * where they are, and `release(user)` is called once they are no longer
+ * needed: before the return or later, also when the connection has ended.
+ * release may be NULL if `res` has no such payload. -errno: the result could
+ * not be encoded, the caller gets SYSTEM_ERR, release has been called.
+ */
+int rpcsrv_reply(struct rpcsrv_call *call, xdrproc_t xdr_res, void *res,
+		 void (*release)(void *user), void *user);
+/* Answer with PROC_UNAVAIL, GARBAGE_ARGS or SYSTEM_ERR instead. */
+void rpcsrv_reply_error(struct rpcsrv_call *call, enum accept_stat stat);
+/* Give the call up without an answer (a datagram; a connection that ended). */
+void rpcsrv_drop(struct rpcsrv_call *call);
+
+/* config.user of the service that a call came to. */
+void *rpcsrv_user(struct svc_req *rq);
+/* What the caller says of itself by AUTH_SYS (see rpcmsg.h). It is said, not
+ * shown. -ENODATA: the call has another credential. */
+int rpcsrv_cred(struct svc_req *rq, struct rpcmsg_sys *sys);
+
+/* The connection of a call; valid while the call is or until conn_closed. */
+struct rpcsrv_conn *rpcsrv_conn(struct svc_req *rq);
+struct rpcsrv_conn *rpcsrv_call_conn(struct rpcsrv_call *call);
+/* A value of the owner's, NULL at first. */
+void rpcsrv_conn_set_user(struct rpcsrv_conn *conn, void *user);
+void *rpcsrv_conn_user(const struct rpcsrv_conn *conn);
+/* The peer; AF_UNSPEC if it has no address. */
+const struct sockaddr *rpcsrv_conn_peer(const struct rpcsrv_conn *conn);
+/* The peer, as a log names it. */
+const char *rpcsrv_conn_name(const struct rpcsrv_conn *conn);
+/* Bytes that have come by it: also those of a record that is not complete. */
+uint64_t rpcsrv_conn_received(const struct rpcsrv_conn *conn);
+/* The peer has shown that it may use the service: the large limits apply. */
+void rpcsrv_conn_trust(struct rpcsrv_conn *conn);
+/* End a connection; its conn_closed runs from the loop, not from in here. */
+void rpcsrv_conn_close(struct rpcsrv_conn *conn);
+
+#endif
