@@ -1,0 +1,549 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * backend_fake - devices made of script, for tests, fuzzing, benchmarks and a
+ * look without hardware. Owns the devices, the queues of their endpoints and
+ * the faults; what a device does with a transfer is its model's.
+ *
+ * Each endpoint has a queue. The head of a queue is carried out when its
+ * delay is over and the model is ready; what was cancelled ends at once,
+ * wherever it stands. All of it happens in run_device(), which the loop calls
+ * after anything changed, so a transfer never ends from within submit() or
+ * cancel().
+ *
+ * Every transfer that is carried out is noted with its number, so that a test
+ * can ask the device which ones it saw (backend_fake_control.c).
+ */
+#include "server/backend_fake.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "common/pool.h"
+
+#define EXECUTIONS_MAX 65536
+#define RESET_MS 20
+
+struct urb_entry {
+	TAILQ_ENTRY(urb_entry) link;
+	struct urb *urb;
+	int row;
+	uint64_t due;			/* ms */
+	bool cancelled;
+};
+
+struct fake {
+	struct event_base *base;
+	const struct backend_sink *sink;
+	void *user;
+	TAILQ_HEAD(, fake_device) devices;
+	struct pool entries;
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
+}
+
+static void sleep_ms(unsigned int ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000L };
+
+	nanosleep(&ts, NULL);
+}
+
+/* ---- transfers ---------------------------------------------------------- */
+
+static void note_execution(struct fake_device *dev, const struct urb *urb)
+{
+	struct fake_execution *e;
+
+	if (dev->n_executions >= EXECUTIONS_MAX)
+		return;
+	e = &dev->executions[dev->n_executions++];
+	e->number = urb->number;
+	e->address = urb->endpoint ? urb->endpoint->address : urb->address;
+}
+
+static void end_entry(struct fake_device *dev, struct fake_endpoint *ep,
+		      struct urb_entry *entry)
+{
+	struct urb *urb = entry->urb;
+
+	TAILQ_REMOVE(&ep->queue, entry, link);
+	if (TAILQ_EMPTY(&ep->queue))
+		dev->queued &= ~(1u << entry->row);
+	ep->n_cancelled -= entry->cancelled;
+	urb->backend = NULL;
+	pool_give(&dev->fake->entries, entry);
+	dev->fake->sink->done(urb);
+}
+
+/* The fault that strikes this transfer, if it is its turn. */
+static enum fake_fault_kind take_fault(struct fake_endpoint *ep)
+{
+	enum fake_fault_kind kind = ep->fault;
+
+	if (kind == FAKE_FAULT_NONE)
+		return kind;
+	if (ep->fault_after) {
+		ep->fault_after--;
+		return FAKE_FAULT_NONE;
+	}
+	ep->fault = FAKE_FAULT_NONE;
+	return kind;
+}
+
+static void fail_transfer(struct fake_device *dev, int row, struct urb *urb,
+			  enum fake_fault_kind kind)
+{
+	urb->actual = 0;
+	switch (kind) {
+	case FAKE_FAULT_STALL:
+		urb->xfer = URB_XFER_STALL;
+		if (row)
+			dev->halted |= 1u << row;
+		break;
+	case FAKE_FAULT_SHORT:
+		urb->xfer = URB_XFER_OK;
+		urb->actual = urb->length / 2;
+		if (urb_is_in(urb) && urb->length)
+			memset(urb_data(urb), 0, urb->length / 2);
+		break;
+	case FAKE_FAULT_OVERFLOW:
+		urb->xfer = URB_XFER_OVERFLOW;
+		break;
+	case FAKE_FAULT_UNPLUG:
+		fake_unplug(dev);
+		urb->xfer = URB_XFER_IO;
+		break;
+	case FAKE_FAULT_NONE:
+	case FAKE_FAULT_HANG:
+	case FAKE_FAULT_NO_ROOM:
+	case FAKE_FAULT_IO:
+		urb->xfer = URB_XFER_IO;
+		break;
+	}
+}
+
+/* false: not ready. */
+static bool execute(struct fake_device *dev, int row, struct urb *urb)
+{
+	struct fake_endpoint *ep = &dev->endpoints[row];
+	enum fake_fault_kind kind;
+
+	if (!dev->plugged) {
+		urb->xfer = URB_XFER_IO;
+		return true;
+	}
+	if (dev->halted & (1u << row)) {
+		urb->xfer = URB_XFER_STALL;
+		return true;
+	}
+	if (ep->hangs)
+		return false;
+	kind = take_fault(ep);
+	if (kind == FAKE_FAULT_HANG) {
+		ep->hangs = true;
+		return false;
+	}
+	if (kind != FAKE_FAULT_NONE)
+		fail_transfer(dev, row, urb, kind);
+	else if (urb->type == URB_TYPE_CONTROL)
+		fake_control(dev, urb);
+	else if (!dev->model->transfer(dev, urb))
+		return false;
+	ep->n_executed++;
+	note_execution(dev, urb);
+	return true;
+}
+
+/* The first that was cancelled, if there is one. */
+static struct urb_entry *find_cancelled(const struct fake_endpoint *ep)
+{
+	struct urb_entry *entry;
+
+	if (!ep->n_cancelled)
+		return NULL;
+	TAILQ_FOREACH(entry, &ep->queue, link)
+		if (entry->cancelled)
+			break;
+	return entry;
+}
+
+/* One step of this row; true: something ended. *due: the head's, if later. */
+static bool run_row(struct fake_device *dev, int row, uint64_t now,
+		    uint64_t *due)
+{
+	struct fake_endpoint *ep = &dev->endpoints[row];
+	struct urb_entry *entry;
+
+	entry = find_cancelled(ep);
+	if (entry) {
+		entry->urb->xfer = URB_XFER_CANCELLED;
+		if (entry == TAILQ_FIRST(&ep->queue))
+			ep->hangs = false;
+		end_entry(dev, ep, entry);
+		return true;
+	}
+	entry = TAILQ_FIRST(&ep->queue);
+	if (!entry)
+		return false;
+	if (entry->due > now && dev->plugged) {
+		if (entry->due < *due)
+			*due = entry->due;
+		return false;
+	}
+	if (!execute(dev, row, entry->urb))
+		return false;
+	end_entry(dev, ep, entry);
+	return true;
+}
+
+static void run_device(evutil_socket_t fd, short what, void *arg)
+{
+	struct fake_device *dev = arg;
+	uint64_t due = UINT64_MAX, now = now_ms();
+	unsigned int budget = 256;	/* others want a turn, too */
+	bool any = true;
+
+	while (any && budget) {
+		any = false;
+		due = UINT64_MAX;
+		for (uint32_t rows = dev->queued; rows && budget;
+		     rows &= rows - 1)
+			while (budget && run_row(dev, __builtin_ctz(rows), now,
+						 &due)) {
+				any = true;
+				budget--;
+			}
+	}
+	if (!budget) {
+		event_active(dev->run, EV_TIMEOUT, 1);
+	} else if (due != UINT64_MAX) {
+		struct timeval tv = { (due - now) / 1000,
+				      (due - now) % 1000 * 1000 };
+
+		event_add(dev->run, &tv);
+	}
+}
+
+void fake_kick(struct fake_device *dev)
+{
+	event_active(dev->run, EV_TIMEOUT, 1);
+}
+
+static int submit_urb(void *bdev, struct urb *urb)
+{
+	struct fake_device *dev = bdev;
+	bool control = urb->type == URB_TYPE_CONTROL;
+	int row = control ? 0 : endpoint_row(urb->address);
+	struct fake_endpoint *ep = &dev->endpoints[row];
+	struct urb_entry *entry;
+
+	if (!dev->plugged)
+		return -ENODEV;
+	if (ep->fault == FAKE_FAULT_NO_ROOM &&
+	    take_fault(ep) == FAKE_FAULT_NO_ROOM) {
+		fake_kick(dev);
+		return -EAGAIN;
+	}
+	entry = pool_take(&dev->fake->entries);
+	if (!entry)
+		return -ENOMEM;
+	memset(entry, 0, sizeof(*entry));
+	entry->urb = urb;
+	entry->row = row;
+	entry->due = ep->delay_ms ? now_ms() + ep->delay_ms : 0;
+	urb->backend = entry;
+	TAILQ_INSERT_TAIL(&ep->queue, entry, link);
+	dev->queued |= 1u << row;
+	fake_kick(dev);
+	return 0;
+}
+
+static void cancel_urb(void *bdev, struct urb *urb)
+{
+	struct urb_entry *entry = urb->backend;
+	struct fake_device *dev = bdev;
+
+	if (!entry->cancelled)
+		dev->endpoints[entry->row].n_cancelled++;
+	entry->cancelled = true;
+	fake_kick(dev);
+}
+
+/* ---- blocking calls: in the worker thread ------------------------------- */
+
+static int claim_device(void *bdev)
+{
+	struct fake_device *dev = bdev;
+
+	return dev->plugged ? 0 : -ENODEV;
+}
+
+static void to_default(struct fake_device *dev)
+{
+	dev->halted = 0;
+	for (size_t i = 0; i < sizeof(dev->alternates); i++)
+		dev->alternates[i] = 0;
+	if (dev->model->reset)
+		dev->model->reset(dev);
+}
+
+static int reset_device(void *bdev)
+{
+	struct fake_device *dev = bdev;
+
+	if (!dev->plugged)
+		return -ENODEV;
+	sleep_ms(RESET_MS);
+	to_default(dev);
+	return 0;
+}
+
+static int release_device(void *bdev, bool reset)
+{
+	struct fake_device *dev = bdev;
+
+	if (reset && dev->plugged)
+		reset_device(bdev);
+	dev->configuration = dev->info.configuration;
+	return 0;
+}
+
+static int set_configuration(void *bdev, unsigned int value)
+{
+	struct fake_device *dev = bdev;
+
+	if (!dev->plugged)
+		return -ENODEV;
+	to_default(dev);
+	dev->configuration = value;
+	return 0;
+}
+
+static int set_interface(void *bdev, unsigned int interface,
+			 unsigned int alternate)
+{
+	struct fake_device *dev = bdev;
+
+	if (!dev->plugged)
+		return -ENODEV;
+	if (interface >= sizeof(dev->alternates))
+		return -EPIPE;
+	dev->alternates[interface] = alternate;
+	dev->halted = 0;
+	return 0;
+}
+
+static int clear_halt(void *bdev, uint8_t address)
+{
+	struct fake_device *dev = bdev;
+
+	if (!dev->plugged)
+		return -ENODEV;
+	dev->halted &= ~(1u << endpoint_row(address));
+	return 0;
+}
+
+/* ---- devices ------------------------------------------------------------ */
+
+void fake_plug(struct fake_device *dev)
+{
+	if (dev->plugged)
+		return;
+	if (dev->device) {
+		dev->again = true;	/* when the old one is forgotten */
+		return;
+	}
+	dev->plugged = true;
+	dev->configuration = dev->info.configuration;
+	to_default(dev);
+	for (int row = 0; row < ENDPOINT_ROWS; row++)
+		dev->endpoints[row].hangs = false;
+	dev->device = dev->fake->sink->arrived(&dev->info, dev,
+					       dev->fake->user);
+	if (!dev->device)
+		dev->plugged = false;
+}
+
+void fake_unplug(struct fake_device *dev)
+{
+	if (!dev->plugged)
+		return;
+	dev->plugged = false;
+	fake_kick(dev);
+	dev->fake->sink->left(dev->device);
+}
+
+static void forget_device(void *bdev)
+{
+	struct fake_device *dev = bdev;
+
+	dev->device = NULL;
+	if (dev->again) {
+		dev->again = false;
+		fake_plug(dev);
+	}
+}
+
+struct fake_device *fake_find(struct fake *fake, const char *busid)
+{
+	struct fake_device *dev;
+
+	TAILQ_FOREACH(dev, &fake->devices, link)
+		if (!strcmp(dev->info.busid, busid))
+			return dev;
+	return NULL;
+}
+
+static void free_device(struct fake_device *dev)
+{
+	struct urb_entry *entry;
+
+	for (int row = 0; row < ENDPOINT_ROWS; row++)
+		while ((entry = TAILQ_FIRST(&dev->endpoints[row].queue))) {
+			TAILQ_REMOVE(&dev->endpoints[row].queue, entry, link);
+			pool_give(&dev->fake->entries, entry);
+		}
+	if (dev->model->deinit)
+		dev->model->deinit(dev);
+	if (dev->run)
+		event_free(dev->run);
+	if (dev->plug_timer)
+		event_free(dev->plug_timer);
+	descriptors_deinit(&dev->info.descriptors);
+	free(dev->executions);
+	free(dev);
+}
+
+int fake_add(struct fake *fake, const struct fake_model *model,
+	     const char *busid, struct fake_device **devp)
+{
+	struct fake_device *dev = calloc(1, sizeof(*dev));
+
+	if (!dev)
+		return -ENOMEM;
+	dev->fake = fake;
+	dev->model = model;
+	snprintf(dev->info.busid, sizeof(dev->info.busid), "%s", busid);
+	dev->info.usable = true;
+	for (int row = 0; row < ENDPOINT_ROWS; row++)
+		TAILQ_INIT(&dev->endpoints[row].queue);
+	dev->run = event_new(fake->base, -1, 0, run_device, dev);
+	dev->executions = calloc(EXECUTIONS_MAX, sizeof(*dev->executions));
+	if (!dev->run || !dev->executions) {
+		free_device(dev);
+		return -ENOMEM;
+	}
+	TAILQ_INSERT_TAIL(&fake->devices, dev, link);
+	*devp = dev;
+	return 0;
+}
+
+struct plugging {
+	struct fake_device *dev;
+	bool plug;
+};
+
+static void plug_or_unplug(evutil_socket_t fd, short what, void *arg)
+{
+	struct plugging *p = arg;
+
+	if (p->plug)
+		fake_plug(p->dev);
+	else
+		fake_unplug(p->dev);
+	free(p);
+}
+
+int fake_at(struct fake_device *dev, unsigned int ms, bool plug)
+{
+	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+	struct plugging *p = malloc(sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	p->dev = dev;
+	p->plug = plug;
+	if (event_base_once(dev->fake->base, -1, EV_TIMEOUT, plug_or_unplug, p,
+			    &tv)) {
+		free(p);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void fake_start(struct fake_device *dev, bool plugged)
+{
+	if (plugged)
+		fake_plug(dev);
+}
+
+/* ---- the backend -------------------------------------------------------- */
+
+static void close_fake(void *backend)
+{
+	struct fake *fake = backend;
+	struct fake_device *dev;
+
+	if (!fake)
+		return;
+	while ((dev = TAILQ_FIRST(&fake->devices))) {
+		TAILQ_REMOVE(&fake->devices, dev, link);
+		free_device(dev);
+	}
+	pool_deinit(&fake->entries);
+	free(fake);
+}
+
+static int open_fake(void **backendp, struct event_base *base,
+		     const char *argument, const struct backend_sink *sink,
+		     void *user)
+{
+	struct fake *fake = calloc(1, sizeof(*fake));
+	int r;
+
+	if (!fake)
+		return -ENOMEM;
+	fake->base = base;
+	fake->sink = sink;
+	fake->user = user;
+	TAILQ_INIT(&fake->devices);
+	pool_init(&fake->entries, sizeof(struct urb_entry));
+	r = fake_script_load(fake, argument);
+	if (r) {
+		close_fake(fake);
+		return r;
+	}
+	*backendp = fake;
+	return 0;
+}
+
+static void rescan(void *backend)
+{
+}
+
+const struct backend_ops backend_fake_ops = {
+	.name = "fake",
+	.open = open_fake,
+	.close = close_fake,
+	.rescan = rescan,
+	.forget = forget_device,
+	.claim = claim_device,
+	.release = release_device,
+	.set_configuration = set_configuration,
+	.set_interface = set_interface,
+	.clear_halt = clear_halt,
+	.reset = reset_device,
+	.submit = submit_urb,
+	.cancel = cancel_urb,
+};

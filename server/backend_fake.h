@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * backend_fake - devices made of script: see backend_fake.c. What its files
+ * share; nothing else includes this.
+ */
+#ifndef USBIP_SERVER_BACKEND_FAKE_H
+#define USBIP_SERVER_BACKEND_FAKE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "server/backend.h"
+#include "server/endpoint.h"
+#include "server/urb.h"
+
+struct event;
+struct fake;
+struct fake_device;
+
+enum fake_fault_kind {
+	FAKE_FAULT_NONE,
+	FAKE_FAULT_STALL,	/* and the endpoint is halted, unless 0 */
+	FAKE_FAULT_SHORT,	/* half of the data */
+	FAKE_FAULT_IO,
+	FAKE_FAULT_OVERFLOW,
+	FAKE_FAULT_HANG,	/* never ends by itself */
+	FAKE_FAULT_UNPLUG,
+	FAKE_FAULT_NO_ROOM,	/* submit() gives -EAGAIN once */
+};
+
+/* A kind of device. */
+struct fake_model {
+	const char *name;
+	enum backend_speed speed;
+	uint16_t vendor, product;
+	const char *manufacturer_name, *product_name;
+	uint8_t class_code[3];
+	/* Append the configurations for this speed; returns their bytes. */
+	size_t (*configs)(enum backend_speed speed, uint8_t *out, size_t size);
+	int (*init)(struct fake_device *dev, unsigned long size);
+	void (*deinit)(struct fake_device *dev);
+	/*
+	 * A class or vendor request, or one to an interface. in: fill data,
+	 * at most len, and return how much; out: data is there. -EPIPE: STALL.
+	 */
+	int (*control)(struct fake_device *dev, const uint8_t *setup,
+		       uint8_t *data, size_t len);
+	/*
+	 * A bulk or interrupt transfer is at the head of its endpoint. Sets
+	 * xfer and actual; false: the device is not ready (NAK).
+	 */
+	bool (*transfer)(struct fake_device *dev, struct urb *urb);
+	void (*reset)(struct fake_device *dev);
+};
+
+struct fake_endpoint {
+	TAILQ_HEAD(, urb_entry) queue;
+	unsigned int n_cancelled;	/* in it */
+	unsigned int delay_ms;		/* of each transfer */
+	unsigned int fault_after;	/* transfers from now; with fault */
+	enum fake_fault_kind fault;
+	bool hangs;
+	uint64_t n_executed;
+};
+
+/* One execution; what exactly-once is checked by. */
+struct fake_execution {
+	uint32_t number;
+	uint8_t address;
+};
+
+struct fake_device {
+	TAILQ_ENTRY(fake_device) link;
+	struct fake *fake;
+	const struct fake_model *model;
+	void *model_state;
+	struct backend_info info;
+	void *device;		/* what arrived() gave; NULL: unplugged */
+	bool plugged;
+	bool again;			/* plug in again after forget() */
+	struct event *run;
+	struct event *plug_timer;
+	uint32_t queued;		/* rows with something in their queue */
+	_Atomic uint32_t halted;	/* rows */
+	_Atomic unsigned int configuration;
+	_Atomic uint8_t alternates[4];
+	uint8_t address;
+	struct fake_endpoint endpoints[ENDPOINT_ROWS];
+	struct fake_execution *executions;
+	size_t n_executions;
+};
+
+extern const struct fake_model fake_model_zero;
+extern const struct fake_model fake_model_keyboard;
+extern const struct fake_model fake_model_disk;
+
+/* Something changed that a transfer may have waited for. */
+void fake_kick(struct fake_device *dev);
+/* Plug in or unplug now. */
+void fake_plug(struct fake_device *dev);
+void fake_unplug(struct fake_device *dev);
+
+/* backend_fake_control.c: urb is a control transfer; it ends in here. */
+void fake_control(struct fake_device *dev, struct urb *urb);
+
+/* backend_fake_script.c: read FILE, or the built-in one if NULL; -errno. */
+int fake_script_load(struct fake *fake, const char *file);
+/* In answer to the script. -errno. */
+int fake_add(struct fake *fake, const struct fake_model *model,
+	     const char *busid, struct fake_device **devp);
+void fake_start(struct fake_device *dev, bool plugged);
+struct fake_device *fake_find(struct fake *fake, const char *busid);
+int fake_at(struct fake_device *dev, unsigned int ms, bool plug);
+
+#endif

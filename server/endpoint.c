@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * endpoint - one endpoint's row of numbered URBs.
+ *
+ * The row holds every URB whose number was seen and not yet acknowledged, in
+ * order of numbers, with holes where a number has not come yet:
+ *
+ *	acked |  4 done   5 done   6 running   7 queued   -   9 queued
+ *	   3  |                                ^ next
+ *
+ * `next` goes over what is done or forbidden and stops at a hole. Each URB
+ * leaves the row by acknowledgement only, so a number after `acked` that is
+ * not in the row was never seen, and one at or before it is stale.
+ *
+ * Several URBs are at the device at once; the host controller keeps their
+ * order. What the device must not be given behind an unfinished URB is what
+ * depends on how that one ends: nothing follows a transfer that has
+ * short_not_ok, or a state call. A failure is not known beforehand: then
+ * those behind it are taken back, and those of them that moved no byte are
+ * executed again when the row goes on ("again").
+ */
+#include "server/endpoint.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "common/log.h"
+
+/* At the device at once: enough for the longest queues that drivers keep. */
+#define DEPTH 64
+
+void endpoint_init(struct endpoint *ep, uint8_t address,
+		   struct endpoint_window *window,
+		   const struct endpoint_ops *ops, void *user)
+{
+	memset(ep, 0, sizeof(*ep));
+	ep->address = address;
+	TAILQ_INIT(&ep->row);
+	ep->next = 1;
+	ep->window = window;
+	ep->ops = ops;
+	ep->user = user;
+}
+
+static void remove_urb(struct endpoint *ep, struct urb *urb)
+{
+	TAILQ_REMOVE(&ep->row, urb, link);
+	ep->window->urbs--;
+	ep->window->bytes -= urb->length;
+	urb->endpoint = NULL;
+	urb_unref(urb);
+}
+
+void endpoint_deinit(struct endpoint *ep)
+{
+	struct urb *urb;
+
+	assert(!ep->n_running);
+	while ((urb = TAILQ_FIRST(&ep->row)))
+		remove_urb(ep, urb);
+}
+
+/* From the end, since that is where submits and unlinks mostly are. */
+static struct urb *find_urb(struct endpoint *ep, uint32_t number)
+{
+	struct urb *urb;
+
+	TAILQ_FOREACH_REVERSE(urb, &ep->row, endpoint_row, link) {
+		if (urb->number == number)
+			return urb;
+		if (urb_after(number, urb->number))
+			break;
+	}
+	return NULL;
+}
+
+static void insert_urb(struct endpoint *ep, struct urb *urb)
+{
+	struct urb *before;
+
+	urb->endpoint = ep;
+	ep->window->urbs++;
+	ep->window->bytes += urb->length;
+	TAILQ_FOREACH_REVERSE(before, &ep->row, endpoint_row, link)
+		if (urb_after(urb->number, before->number))
+			break;
+	if (before)
+		TAILQ_INSERT_AFTER(&ep->row, before, urb, link);
+	else
+		TAILQ_INSERT_HEAD(&ep->row, urb, link);
+}
+
+/*
+ * The oldest number that is not acknowledged is let in whatever the window
+ * says: nothing else can make room.
+ */
+static bool has_room(const struct endpoint *ep, uint32_t number, size_t bytes)
+{
+	const struct endpoint_window *w = ep->window;
+
+	if (number == ep->acked + 1)
+		return true;
+	return w->urbs < w->max_urbs &&
+	       (bytes <= w->max_bytes && w->bytes <= w->max_bytes - bytes);
+}
+
+/* Does this end stop the endpoint (usbip_submit, "Stop")? */
+static bool is_stop(const struct urb *urb)
+{
+	if (urb->state != URB_STATE_DONE || urb->verdict != URB_VERDICT_TAKEN)
+		return false;
+	if (urb->type != URB_TYPE_BULK && urb->type != URB_TYPE_INTERRUPT)
+		return false;
+	if (urb->xfer != URB_XFER_OK)
+		return true;
+	return urb->short_not_ok && urb->actual < urb->length;
+}
+
+static void find_stop(struct endpoint *ep)
+{
+	struct urb *urb;
+
+	ep->stopped = false;
+	TAILQ_FOREACH(urb, &ep->row, link)
+		if (is_stop(urb)) {
+			ep->stopped = true;
+			ep->stop = urb->number;
+			break;
+		}
+}
+
+static bool is_alone(const struct urb *urb)
+{
+	return urb->short_not_ok || urb_is_state_call(urb);
+}
+
+static void cancel_urb(struct endpoint *ep, struct urb *urb)
+{
+	if (urb->state != URB_STATE_RUNNING || urb_is_state_call(urb))
+		return;
+	urb_set_state(urb, URB_STATE_CANCELLING);
+	ep->ops->cancel(urb, ep->user);
+}
+
+/* Take back what is at the device behind urb, the last first. */
+static void take_back_after(struct endpoint *ep, struct urb *urb)
+{
+	struct urb *u;
+
+	TAILQ_FOREACH_REVERSE(u, &ep->row, endpoint_row, link) {
+		if (u == urb)
+			break;
+		if (!urb_at_device(u))
+			continue;
+		u->again = true;
+		cancel_urb(ep, u);
+	}
+}
+
+static void answer_urb(struct endpoint *ep, struct urb *urb)
+{
+	void *lender = urb->lender;
+
+	urb->lender = NULL;
+	urb->out = NULL;	/* it was in a record that is given back now */
+	if (urb->waiter)
+		ep->ops->answer(urb, ep->user);
+	urb->waiter = NULL;
+	if (lender)
+		ep->ops->superseded(lender, ep->user);
+}
+
+/* urb has ended, or is not to be executed: keep and send the reply. */
+static void finish_urb(struct endpoint *ep, struct urb *urb)
+{
+	urb_set_state(urb, URB_STATE_DONE);
+	if (is_stop(urb)) {
+		find_stop(ep);
+		if (urb->xfer != URB_XFER_OK && urb->xfer != URB_XFER_CANCELLED)
+			take_back_after(ep, urb);
+	}
+	answer_urb(ep, urb);
+}
+
+static void finish_as(struct endpoint *ep, struct urb *urb, enum urb_xfer xfer)
+{
+	urb->xfer = xfer;
+	urb->actual = 0;
+	finish_urb(ep, urb);
+}
+
+static void count_start(struct endpoint *ep, struct urb *urb, int n)
+{
+	ep->n_running += n;
+	if (is_alone(urb))
+		ep->n_alone += n;
+}
+
+/* false: it can not be started now. */
+static bool start_urb(struct endpoint *ep, struct urb *urb)
+{
+	int r;
+
+	if (ep->stopped && urb_after(urb->number, ep->stop))
+		return false;
+	if (ep->n_alone || ep->n_running >= DEPTH)
+		return false;
+	if (urb_is_state_call(urb) && ep->n_running)
+		return false;
+
+	urb_set_state(urb, URB_STATE_RUNNING);
+	count_start(ep, urb, 1);
+	r = ep->ops->start(urb, ep->user);
+	if (!r)
+		return true;
+	count_start(ep, urb, -1);
+	if (r == -EAGAIN) {
+		urb_set_state(urb, URB_STATE_QUEUED);
+		ep->starved = true;
+		return false;
+	}
+	finish_urb(ep, urb);
+	return true;
+}
+
+void endpoint_run(struct endpoint *ep)
+{
+	struct urb *urb;
+
+	ep->starved = false;
+	while (!ep->held && !ep->ended) {
+		urb = find_urb(ep, ep->next);
+		if (!urb)
+			break;
+		if (urb->state == URB_STATE_QUEUED && !start_urb(ep, urb))
+			break;
+		ep->next++;
+	}
+}
+
+/* Taken back before it did anything: cancelled, or refused as a whole. */
+static bool is_to_be_repeated(const struct urb *urb)
+{
+	if (!urb->again || urb->unlinked || urb->drained ||
+	    urb->endpoint->ended)
+		return false;
+	return urb->verdict == URB_VERDICT_TAKEN && !urb->actual &&
+	       (urb->xfer == URB_XFER_CANCELLED || urb->xfer == URB_XFER_STALL);
+}
+
+void endpoint_done(struct urb *urb)
+{
+	struct endpoint *ep = urb->endpoint;
+
+	assert(urb_at_device(urb));
+	count_start(ep, urb, -1);
+	if (is_to_be_repeated(urb)) {
+		urb->again = false;
+		urb_set_state(urb, URB_STATE_QUEUED);
+		if (urb_after(ep->next, urb->number))
+			ep->next = urb->number;
+	} else {
+		finish_urb(ep, urb);
+	}
+	endpoint_run(ep);
+}
+
+/* A duplicate of urb has come, with a new waiter; dup is consumed. */
+static void adopt_waiter(struct endpoint *ep, struct urb *urb, struct urb *dup)
+{
+	void *before = urb->waiter;
+
+	urb->waiter = dup->waiter;
+	urb_unref(dup);
+	if (urb->state == URB_STATE_DONE) {
+		answer_urb(ep, urb);
+		return;
+	}
+	if (before && urb->out && !urb->lender)
+		urb->lender = before;	/* the data is in its record */
+	else if (before)
+		ep->ops->superseded(before, ep->user);
+}
+
+enum endpoint_taken endpoint_submit(struct endpoint *ep, struct urb *urb)
+{
+	bool forbidden = false;
+	struct urb *seen;
+
+	if (!urb_after(urb->number, ep->acked)) {
+		urb_unref(urb);
+		return ENDPOINT_STALE;
+	}
+	seen = find_urb(ep, urb->number);
+	if (seen && seen->state != URB_STATE_FORBIDDEN) {
+		adopt_waiter(ep, seen, urb);
+		return ENDPOINT_TAKEN;
+	}
+	if (seen) {
+		forbidden = true;
+		remove_urb(ep, seen);
+	} else if (!has_room(ep, urb->number, urb->length)) {
+		urb_unref(urb);
+		return ENDPOINT_DELAY;
+	}
+
+	insert_urb(ep, urb);
+	if (forbidden) {
+		urb->unlinked = true;
+		finish_as(ep, urb, URB_XFER_CANCELLED);
+	} else if (urb->verdict != URB_VERDICT_TAKEN) {
+		finish_urb(ep, urb);
+	} else {
+		urb_set_state(urb, URB_STATE_QUEUED);
+	}
+	endpoint_run(ep);
+	return ENDPOINT_TAKEN;
+}
+
+void endpoint_ack(struct endpoint *ep, uint32_t acked)
+{
+	struct urb *urb;
+
+	while (urb_after(acked, ep->acked)) {
+		urb = TAILQ_FIRST(&ep->row);
+		/* not what was never answered, whatever the caller says */
+		if (!urb || urb->number != ep->acked + 1 ||
+		    urb->state != URB_STATE_DONE)
+			break;
+		ep->acked = urb->number;
+		remove_urb(ep, urb);
+	}
+	/* what ended while the row was held was not gone over yet */
+	if (!urb_after(ep->next, ep->acked))
+		ep->next = ep->acked + 1;
+	if (ep->stopped && !urb_after(ep->stop, ep->acked)) {
+		find_stop(ep);
+		endpoint_run(ep);
+	}
+}
+
+enum endpoint_taken endpoint_unlink(struct endpoint *ep, uint32_t number)
+{
+	struct urb *urb = find_urb(ep, number);
+
+	if (!urb_after(number, ep->acked))
+		return ENDPOINT_TAKEN;
+	if (!urb) {
+		if (!has_room(ep, number, 0))
+			return ENDPOINT_DELAY;
+		urb = urb_new();
+		if (!urb)
+			return ENDPOINT_DELAY;
+		urb->address = ep->address;
+		urb->number = number;
+		insert_urb(ep, urb);
+		urb_set_state(urb, URB_STATE_FORBIDDEN);
+		endpoint_run(ep);
+		return ENDPOINT_TAKEN;
+	}
+	urb->unlinked = true;
+	if (urb->state == URB_STATE_QUEUED) {
+		finish_as(ep, urb, URB_XFER_CANCELLED);
+		endpoint_run(ep);
+	} else {
+		cancel_urb(ep, urb);
+	}
+	return ENDPOINT_TAKEN;
+}
+
+void endpoint_hold(struct endpoint *ep)
+{
+	struct urb *urb;
+
+	ep->held = true;
+	TAILQ_FOREACH_REVERSE(urb, &ep->row, endpoint_row, link) {
+		if (!urb_at_device(urb))
+			continue;
+		urb->drained = true;
+		cancel_urb(ep, urb);
+	}
+}
+
+void endpoint_release(struct endpoint *ep)
+{
+	ep->held = false;
+	endpoint_run(ep);
+}
+
+void endpoint_end(struct endpoint *ep, enum urb_xfer xfer)
+{
+	struct urb *urb;
+
+	ep->ended = true;
+	TAILQ_FOREACH_REVERSE(urb, &ep->row, endpoint_row, link) {
+		if (urb->state == URB_STATE_QUEUED)
+			finish_as(ep, urb, xfer);
+		else
+			cancel_urb(ep, urb);
+	}
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * exports - who may claim which device: usbip-rpc-exports(5). What no line
+ * allows is not allowed.
+ */
+#ifndef USBIP_SERVER_EXPORTS_H
+#define USBIP_SERVER_EXPORTS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+struct backend_info;
+struct exports;
+
+/* Of the line that allows. */
+struct exports_options {
+	unsigned int lease;		/* seconds; 0: the daemon's */
+	bool no_reset;			/* at the end of a session */
+};
+
+/*
+ * Read a table. -errno: it could not be read or has errors; each was logged
+ * with file and line. Resolves host names: may block for long.
+ */
+int exports_load(struct exports **exportsp, const char *file);
+/* As that, from an open file; `name` is for messages. */
+int exports_read(struct exports **exportsp, FILE *f, const char *name);
+struct exports *exports_free(struct exports *ex);
+
+/* Are there lines that need the peer's name? */
+bool exports_need_names(const struct exports *ex);
+/* Lines that export something. */
+size_t exports_count(const struct exports *ex);
+
+/*
+ * May this peer claim this device? name: the peer's, made sure of by the
+ * caller, or NULL. options: NULL or of the first line that says so.
+ */
+bool exports_allow(const struct exports *ex, const struct backend_info *info,
+		   const struct sockaddr *peer, const char *name,
+		   struct exports_options *options);
+
+#endif

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * proc - what all procedures need: whose call it is, for which session, and
+ * how it is answered without data. And the ones that do nothing, or that this
+ * version leaves out.
+ */
+#include "server/proc.h"
+
+#include <ctype.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "server/status.h"
+
+static void supersede_call(void *call)
+{
+	proc_reply_stat(call, USBIP_IN_PROGRESS);
+}
+
+/* A call of s is on its way, and is so large that it takes longer than the
+ * lease on that line. */
+static bool is_heard(struct session *s)
+{
+	uint64_t received = s->conn ? rpcsrv_conn_received(s->conn) : 0;
+
+	if (!s->conn || received == s->received)
+		return false;
+	s->received = received;
+	return true;
+}
+
+const struct target_ops proc_target_ops = {
+	.claimed = proc_session_claimed,
+	.released = proc_session_released,
+	.ended = proc_urb_ended,
+	.superseded = supersede_call,
+	.is_heard = is_heard,
+	.events = proc_list_events,
+};
+
+struct target *proc_target(struct svc_req *rq)
+{
+	return rpcsrv_user(rq);
+}
+
+static bool is_call_of(void *call, void *conn)
+{
+	if (rpcsrv_call_conn(call) != conn)
+		return false;
+	rpcsrv_drop(call);
+	return true;
+}
+
+void proc_conn_closed(struct rpcsrv_conn *conn, void *user)
+{
+	struct target *t = user;
+	struct session *s;
+
+	events_forget(&t->events, is_call_of, conn);
+	TAILQ_FOREACH(s, &t->sessions.list, link)
+		if (s->conn == conn)
+			s->conn = NULL;
+}
+
+/* What others are shown of a text that a peer made up. */
+static void copy_printable(char *to, size_t size, const char *from)
+{
+	size_t n = 0;
+
+	for (; *from && n + 1 < size; from++)
+		to[n++] = iscntrl((unsigned char)*from) ? '?' : *from;
+	to[n] = 0;
+}
+
+void proc_named(struct target *t, struct rpcsrv_call *call, peer_done_fn go,
+		void *user)
+{
+	if (exports_need_names(t->exports))
+		peer_name(t->names, rpcsrv_conn_peer(rpcsrv_call_conn(call)),
+			  go, user);
+	else
+		go(NULL, user);
+}
+
+void proc_peer(struct rpcsrv_call *call, const char *said, const char *name,
+	       char *host, struct target_peer *peer)
+{
+	const struct sockaddr *addr = rpcsrv_conn_peer(rpcsrv_call_conn(call));
+	char itself[128], from[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];
+
+	copy_printable(itself, sizeof(itself), said);
+	if (getnameinfo(addr, sizeof(struct sockaddr_storage), from,
+			sizeof(from), NULL, 0, NI_NUMERICHOST))
+		strcpy(from, "local");
+	snprintf(host, PROC_HOST, *itself ? "%s (%s)" : "%s%s", itself, from);
+	peer->addr = addr;
+	peer->name = name;
+	peer->host = host;
+}
+
+struct session *proc_session(struct svc_req *rq, usbip_session handle,
+			     usbip_stat *stat)
+{
+	struct session *s = handle ? target_session(proc_target(rq), handle) :
+				     NULL;
+
+	if (!s) {
+		*stat = USBIP_NO_SESSION;
+		return NULL;
+	}
+	if (s->state == SESSION_STATE_ACTIVE) {
+		s->conn = rpcsrv_conn(rq);
+		s->received = rpcsrv_conn_received(s->conn);
+		return s;
+	}
+	*stat = status_of_why(s->why);
+	return NULL;
+}
+
+void proc_reply_stat(struct rpcsrv_call *call, usbip_stat stat)
+{
+	usbip_stat_res res = { .status = stat };
+
+	rpcsrv_reply(call, (xdrproc_t)xdr_usbip_stat_res, &res, NULL, NULL);
+}
+
+/* ---- service routines --------------------------------------------------- */
+
+bool_t usbip_null_1_svc(void *args, void *res, struct svc_req *rq)
+{
+	return TRUE;
+}
+
+/* Not in this version: PROC_UNAVAIL, as RFC 5531 has it for what is not. */
+static bool_t leave_out(void *res, size_t size, struct svc_req *rq)
+{
+	memset(res, 0, size);
+	rpcsrv_reply_error(rpcsrv_defer(rq), PROC_UNAVAIL);
+	return FALSE;
+}
+
+bool_t usbip_alloc_streams_1_svc(usbip_streams_args *args, usbip_state_res *res,
+				 struct svc_req *rq)
+{
+	xdr_free((xdrproc_t)xdr_usbip_streams_args, (char *)args);
+	return leave_out(res, sizeof(*res), rq);
+}
+
+bool_t usbip_free_streams_1_svc(usbip_streams_args *args, usbip_state_res *res,
+				struct svc_req *rq)
+{
+	xdr_free((xdrproc_t)xdr_usbip_streams_args, (char *)args);
+	return leave_out(res, sizeof(*res), rq);
+}
+
+bool_t usbip_suspend_1_svc(usbip_suspend_args *args, usbip_state_res *res,
+			   struct svc_req *rq)
+{
+	return leave_out(res, sizeof(*res), rq);
+}
+
+bool_t usbip_resume_1_svc(usbip_suspend_args *args, usbip_state_res *res,
+			  struct svc_req *rq)
+{
+	return leave_out(res, sizeof(*res), rq);
+}
+
+bool_t usbip_isoc_1_svc(usbip_isoc_args *args, usbip_isoc_res *res,
+			struct svc_req *rq)
+{
+	xdr_free((xdrproc_t)xdr_usbip_isoc_args, (char *)args);
+	return leave_out(res, sizeof(*res), rq);
+}
+
+bool_t usbip_stage_1_svc(usbip_stage_args *args, usbip_stat_res *res,
+			 struct svc_req *rq)
+{
+	xdr_free((xdrproc_t)xdr_usbip_stage_args, (char *)args);
+	return leave_out(res, sizeof(*res), rq);
+}
+
+bool_t usbip_fetch_1_svc(usbip_fetch_args *args, usbip_fetch_res *res,
+			 struct svc_req *rq)
+{
+	return leave_out(res, sizeof(*res), rq);
+}
+
+/* Results that were answered at once, by the dispatcher. */
+int usbip_program_1_freeresult(SVCXPRT *xprt, xdrproc_t xdr, caddr_t res)
+{
+	xdr_free(xdr, res);
+	return TRUE;
+}

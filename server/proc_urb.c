@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * proc_urb - CONTROL, BULK, INTERRUPT and UNLINK. What a caller may ask for
+ * is decided in here, once; behind it lengths and directions are right. Which
+ * endpoints there are is decided when the URB's turn comes.
+ */
+#include "server/proc.h"
+
+#include <string.h>
+
+#include "server/status.h"
+#include "server/urb.h"
+
+static void unref_urb(void *urb)
+{
+	urb_unref(urb);
+}
+
+void proc_urb_ended(void *call, struct urb *urb)
+{
+	bool data = urb->type <= URB_TYPE_INTERRUPT && urb_is_in(urb) &&
+		    urb->actual && urb->verdict == URB_VERDICT_TAKEN;
+	usbip_transfer_res res;
+
+	memset(&res, 0, sizeof(res));
+	res.status = status_of_verdict(urb->verdict);
+	if (data) {
+		usbip_done_data *done = &res.usbip_transfer_res_u.done_data;
+
+		res.status = USBIP_OK_DATA;
+		done->xfer = status_of_xfer(urb->xfer);
+		done->data.usbip_data_len = urb->actual;
+		done->data.usbip_data_val = (char *)urb_data(urb);
+	} else {
+		res.usbip_transfer_res_u.done.xfer = status_of_xfer(urb->xfer);
+		res.usbip_transfer_res_u.done.actual = urb->actual;
+	}
+	/* usbip_state_res is the same but for OK_DATA */
+	rpcsrv_reply(call, (xdrproc_t)xdr_usbip_transfer_res, &res, unref_urb,
+		     urb_ref(urb));
+}
+
+void proc_submit(struct svc_req *rq, struct session *s,
+		 const usbip_submit *submit, int row, struct urb *urb)
+{
+	struct rpcsrv_call *call = rpcsrv_defer(rq);
+	enum endpoint_taken taken;
+
+	if (!urb) {
+		proc_reply_stat(call, USBIP_DELAY);
+		return;
+	}
+	urb->number = submit->number;
+	urb->waiter = call;
+	taken = session_submit(s, row, urb, submit->acked);
+	if (taken != ENDPOINT_TAKEN)
+		proc_reply_stat(call, status_of_taken(taken));
+}
+
+/* Where the data is, how long, which way. false: it makes no sense. */
+static bool take_buffer(struct urb *urb, const usbip_buffer *buffer)
+{
+	switch (buffer->type) {
+	case USBIP_BUFFER_OUT:
+		urb->length = buffer->usbip_buffer_u.data.usbip_data_len;
+		urb->out = (const uint8_t *)
+			buffer->usbip_buffer_u.data.usbip_data_val;
+		return !urb_is_in(urb);
+	case USBIP_BUFFER_IN:
+		urb->length = buffer->usbip_buffer_u.length;
+		return urb_is_in(urb) && urb->length <= USBIP_DATA_MAX;
+	case USBIP_BUFFER_STAGED:
+	case USBIP_BUFFER_FETCHED:
+		urb->verdict = URB_VERDICT_NOT_SUPPORTED;
+		return true;
+	}
+	return false;
+}
+
+static bool has_known_flags(uint32_t pipe)
+{
+	const uint32_t known = USBIP_PIPE_ADDRESS | USBIP_PIPE_SHORT_NOT_OK |
+			       USBIP_PIPE_ZERO_PACKET;
+
+	return !(pipe & ~known);
+}
+
+/* A refused URB holds nothing and is answered in its turn. */
+static void refuse(struct urb *urb)
+{
+	urb->verdict = URB_VERDICT_INVAL;
+	urb->length = 0;
+	urb->out = NULL;
+}
+
+static struct urb *new_urb(struct svc_req *rq, enum urb_type type,
+			   const usbip_submit *submit, uint8_t address)
+{
+	struct urb *urb = urb_new_in(&proc_target(rq)->urbs);
+
+	if (!urb)
+		return NULL;
+	urb->type = type;
+	urb->address = address;
+	urb->short_not_ok = urb_is_in(urb) &&
+			    submit->pipe & USBIP_PIPE_SHORT_NOT_OK;
+	urb->zero_packet = !urb_is_in(urb) &&
+			   submit->pipe & USBIP_PIPE_ZERO_PACKET;
+	return urb;
+}
+
+/* ---- CONTROL ------------------------------------------------------------ */
+
+/* Requests that change what the target's system knows (usbip_control_args). */
+static bool is_state_request(const uint8_t *setup)
+{
+	switch (setup[0] << 8 | setup[1]) {
+	case 0x0005:			/* SET_ADDRESS */
+	case 0x0009:			/* SET_CONFIGURATION */
+	case 0x010b:			/* SET_INTERFACE */
+		return true;
+	case 0x0201:			/* CLEAR_FEATURE(ENDPOINT_HALT) */
+		return !setup[2] && !setup[3] && (setup[4] & 0x0f);
+	default:
+		return false;
+	}
+}
+
+static struct urb *control_urb(struct svc_req *rq,
+			       const usbip_control_args *args)
+{
+	const uint8_t *setup = (const uint8_t *)args->setup;
+	uint32_t length = setup[6] | setup[7] << 8;
+	const usbip_buffer *buffer = &args->buffer;
+	struct urb *urb;
+	bool in = setup[0] & 0x80;
+
+	if (!length)	/* whichever way, nothing goes */
+		in = buffer->type == USBIP_BUFFER_IN;
+	urb = new_urb(rq, URB_TYPE_CONTROL, &args->submit, in ? 0x80 : 0);
+	if (!urb)
+		return NULL;
+	memcpy(urb->setup, setup, sizeof(urb->setup));
+	if (!has_known_flags(args->submit.pipe) || is_state_request(setup) ||
+	    !take_buffer(urb, buffer) ||
+	    (urb->verdict == URB_VERDICT_TAKEN && urb->length != length))
+		refuse(urb);
+	return urb;
+}
+
+bool_t usbip_control_1_svc(usbip_control_args *args, usbip_transfer_res *res,
+			   struct svc_req *rq)
+{
+	struct session *s;
+
+	memset(res, 0, sizeof(*res));
+	s = proc_session(rq, args->submit.session, &res->status);
+	if (!s)
+		return TRUE;
+	if (args->submit.pipe & USBIP_PIPE_ADDRESS) {
+		res->status = USBIP_INVAL;
+		return TRUE;
+	}
+	proc_submit(rq, s, &args->submit, 0, control_urb(rq, args));
+	return FALSE;
+}
+
+/* ---- BULK, INTERRUPT ---------------------------------------------------- */
+
+static bool_t submit_data(struct svc_req *rq, enum urb_type type,
+			  const usbip_submit *submit,
+			  const usbip_buffer *buffer, usbip_transfer_res *res)
+{
+	uint8_t address = submit->pipe & USBIP_PIPE_ADDRESS;
+	int row = endpoint_row(address);
+	struct session *s;
+	struct urb *urb;
+
+	memset(res, 0, sizeof(*res));
+	s = proc_session(rq, submit->session, &res->status);
+	if (!s)
+		return TRUE;
+	if (row <= 0) {
+		res->status = USBIP_INVAL;
+		return TRUE;
+	}
+	urb = new_urb(rq, type, submit, address);
+	if (urb && (!has_known_flags(submit->pipe) ||
+		    !take_buffer(urb, buffer)))
+		refuse(urb);
+	proc_submit(rq, s, submit, row, urb);
+	return FALSE;
+}
+
+bool_t usbip_bulk_1_svc(usbip_bulk_args *args, usbip_transfer_res *res,
+			struct svc_req *rq)
+{
+	return submit_data(rq, URB_TYPE_BULK, &args->submit, &args->buffer,
+			   res);
+}
+
+bool_t usbip_interrupt_1_svc(usbip_interrupt_args *args,
+			     usbip_transfer_res *res, struct svc_req *rq)
+{
+	/* the interval is the endpoint descriptor's: usbfs takes no other */
+	return submit_data(rq, URB_TYPE_INTERRUPT, &args->submit,
+			   &args->buffer, res);
+}
+
+/* ---- UNLINK ------------------------------------------------------------- */
+
+bool_t usbip_unlink_1_svc(usbip_urb *args, usbip_stat_res *res,
+			  struct svc_req *rq)
+{
+	int row = endpoint_row(args->endpoint);
+	struct session *s;
+
+	s = proc_session(rq, args->session, &res->status);
+	if (!s)
+		return TRUE;
+	res->status = row < 0 ? USBIP_INVAL :
+		status_of_taken(session_unlink(s, row, args->number));
+	return TRUE;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * urb - one numbered submission of a session: a transfer, or a call that
+ * changes the device's state. It lives from the submit until its reply was
+ * acknowledged, and longer while a reply that points into it is being sent.
+ */
+#ifndef USBIP_SERVER_URB_H
+#define USBIP_SERVER_URB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct endpoint;
+struct pool;
+
+enum urb_type {
+	URB_TYPE_CONTROL,
+	URB_TYPE_BULK,
+	URB_TYPE_INTERRUPT,
+	URB_TYPE_SET_CONFIGURATION,	/* value */
+	URB_TYPE_SET_INTERFACE,		/* index, value */
+	URB_TYPE_CLEAR_HALT,		/* value: the endpoint's address */
+	URB_TYPE_RESET,
+};
+
+/* What became of a transfer; usbip_xfer is the same on the wire. */
+enum urb_xfer {
+	URB_XFER_OK,
+	URB_XFER_STALL,
+	URB_XFER_OVERFLOW,
+	URB_XFER_IO,
+	URB_XFER_CANCELLED,
+	URB_XFER_SHUTDOWN,
+	URB_XFER_NO_MEMORY,
+};
+
+/* Was it taken at all? Either way its number is used up. */
+enum urb_verdict {
+	URB_VERDICT_TAKEN,		/* xfer has the rest */
+	URB_VERDICT_INVAL,
+	URB_VERDICT_NOT_SUPPORTED,
+};
+
+enum urb_state {
+	URB_STATE_NEW,		/* made; in no row yet */
+	URB_STATE_FORBIDDEN,	/* only an UNLINK of this number has come */
+	URB_STATE_QUEUED,	/* waits for its turn */
+	URB_STATE_RUNNING,	/* the device has it */
+	URB_STATE_CANCELLING,	/* the device has it still, told to stop */
+	URB_STATE_DONE,		/* ended; the reply is kept until acked */
+};
+
+/* Room in front of the data, which a control transfer's setup goes to. */
+#define URB_HEADROOM 8
+/* Bytes with it that need no memory of their own: one packet. */
+#define URB_SMALL (URB_HEADROOM + 512)
+
+struct urb {
+	TAILQ_ENTRY(urb) link;		/* its endpoint's row, by number */
+	struct endpoint *endpoint;
+	uint32_t number;
+	unsigned int refs;
+
+	/* what was asked for: constant from the submit on */
+	enum urb_type type;
+	enum urb_verdict verdict;
+	uint8_t address;	/* bit 7: direction, also where it is 0 */
+	bool short_not_ok, zero_packet;
+	uint8_t setup[8];		/* CONTROL */
+	unsigned int value, index;	/* see urb_type */
+	uint32_t length;		/* of the data, both directions */
+	const uint8_t *out;		/* OUT: the data, in a call's record */
+
+	enum urb_state state;
+	bool unlinked;			/* UNLINK has come */
+	bool drained;			/* cancelled for a state call */
+	bool again;			/* cancelled to be executed later */
+	enum urb_xfer xfer;		/* once DONE */
+	uint32_t actual;		/* bytes that went over the bus */
+	uint8_t *buffer;	/* URB_HEADROOM bytes and the data, or NULL */
+
+	void *waiter;		/* the call that gets the reply, or NULL */
+	void *lender;		/* the call that `out` is in, where it is
+				 * not the waiter any more */
+	void *backend;			/* the backend's own, while running */
+	struct pool *pool;		/* that it is of, or NULL */
+	uint8_t small[URB_SMALL];	/* what buffer points to, if that fits */
+};
+
+/* A new URB with one reference, or NULL: no memory. */
+struct urb *urb_new(void);
+/* The same, out of a pool of such structs (pool.h). */
+struct urb *urb_new_in(struct pool *pool);
+struct urb *urb_ref(struct urb *urb);
+struct urb *urb_unref(struct urb *urb);
+/* The only writer of urb->state. */
+void urb_set_state(struct urb *urb, enum urb_state next);
+
+/*
+ * The memory that the transfer goes to or comes from; with the setup in front
+ * of it for CONTROL. -ENOMEM.
+ */
+int urb_alloc(struct urb *urb);
+/* Where the data is, in both directions; after urb_alloc(). */
+uint8_t *urb_data(const struct urb *urb);
+
+static inline bool urb_is_in(const struct urb *urb)
+{
+	return urb->address & 0x80;
+}
+
+static inline bool urb_is_state_call(const struct urb *urb)
+{
+	return urb->type >= URB_TYPE_SET_CONFIGURATION;
+}
+
+static inline bool urb_at_device(const struct urb *urb)
+{
+	return urb->state == URB_STATE_RUNNING ||
+	       urb->state == URB_STATE_CANCELLING;
+}
+
+/* RFC 1982: is number a later than b? */
+static inline bool urb_after(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b) > 0;
+}
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * worker - a thread that carries out blocking work, one job after the other,
+ * and tells the loop when each is done.
+ */
+#ifndef USBIP_SERVER_WORKER_H
+#define USBIP_SERVER_WORKER_H
+
+struct event_base;
+struct worker;
+
+typedef int (*worker_fn)(void *arg);		/* in the thread */
+typedef void (*worker_done_fn)(int r, void *arg);	/* in the loop */
+
+int worker_new(struct worker **workerp, struct event_base *base);
+/* -ENOMEM, and done is not called. */
+int worker_run(struct worker *w, worker_fn fn, worker_done_fn done, void *arg);
+/* Waits for the job that runs; done of it and of what waits is not called.
+ * May be called from a done. */
+struct worker *worker_free(struct worker *w);
+
+#endif
