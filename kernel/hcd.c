@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * hcd.c - the controllers: two root hubs each, USB 2 and USB 3
+ *
+ * A controller is a platform device with a primary usb_hcd, the USB 2 root
+ * hub, and a shared one, the USB 3 root hub. All they have of their own is
+ * the hubs' ports; everything else is done per port.
+ */
+#include <linux/ktime.h>
+#include <linux/module.h>
+#include <linux/platform_device.h>
+#include "compat.h"
+#include "vhci.h"
+
+static struct platform_device *controllers[URPC_CONTROLLERS_MAX];
+
+/* platform_data: */
+struct setup {
+	unsigned int id;
+	unsigned int n_ports;		/* of the USB 2 hub */
+	unsigned int n_ss_ports;	/* of the USB 3 hub */
+};
+
+static int setup_hub(struct usb_hcd *hcd)
+{
+	const struct setup *setup = dev_get_platdata(hcd->self.controller);
+	struct urpc_hub *hub = urpc_hub_of(hcd);
+
+	hub->hcd = hcd;
+	hub->super = !usb_hcd_is_primary_hcd(hcd);
+	hub->base = setup->id * (setup->n_ports + setup->n_ss_ports);
+	hub->n_ports = setup->n_ports;
+	if (hub->super) {
+		hub->base += setup->n_ports;
+		hub->n_ports = setup->n_ss_ports;
+	}
+	return urpc_port_add_hub(hub);
+}
+
+/* hc_driver.reset: called once, before the root hub is registered. */
+static int reset_hcd(struct usb_hcd *hcd)
+{
+	struct usb_device *root = hcd->self.root_hub;
+
+	if (urpc_hub_of(hcd)->super) {
+		hcd->speed = HCD_USB31;
+		root->speed = USB_SPEED_SUPER_PLUS;
+	} else {
+		hcd->speed = HCD_USB2;
+		root->speed = USB_SPEED_HIGH;
+		hcd->has_tt = 1; /* low and full speed without a companion */
+	}
+	/* long URBs in one piece, whatever the pieces are that they lie in */
+	hcd->self.sg_tablesize = URPC_SG_MAX;
+	hcd->self.no_sg_constraint = 1;
+	/* the hub says itself when there is something to look at */
+	hcd->uses_new_polling = 1;
+	/* no device with a need for remote wakeup must be put to sleep */
+	hcd->cant_recv_wakeups = 1;
+	return 0;
+}
+
+static int start_hcd(struct usb_hcd *hcd)
+{
+	hcd->state = HC_STATE_RUNNING;
+	return 0;
+}
+
+static void stop_hcd(struct usb_hcd *hcd)
+{
+	hcd->state = HC_STATE_HALT;
+}
+
+/* Drivers reckon with it; so it runs, though it is nobody's bus time. */
+static int get_frame_number(struct usb_hcd *hcd)
+{
+	return ktime_to_ms(ktime_get()) & 0x7ff;
+}
+
+static int suspend_bus(struct usb_hcd *hcd)
+{
+	hcd->state = HC_STATE_SUSPENDED;
+	return 0;
+}
+
+static int resume_bus(struct usb_hcd *hcd)
+{
+	hcd->state = HC_STATE_RUNNING;
+	return 0;
+}
+
+static const struct hc_driver hc_driver = {
+	.description = URPC_NAME,
+	.product_desc = "usbip-rpc virtual host controller",
+	.hcd_priv_size = sizeof(struct urpc_hub),
+	.flags = HCD_USB3 | HCD_SHARED | HCD_BH,
+	.reset = reset_hcd,
+	.start = start_hcd,
+	.stop = stop_hcd,
+	.get_frame_number = get_frame_number,
+	.urb_enqueue = urpc_urb_enqueue,
+	.urb_dequeue = urpc_urb_dequeue,
+	.free_dev = urpc_port_free_dev,
+	.hub_status_data = urpc_hub_status_data,
+	.hub_control = urpc_hub_control,
+	.bus_suspend = suspend_bus,
+	.bus_resume = resume_bus,
+};
+
+/* From an usb_hcd, new, to a running root hub. */
+static int start_hub(struct usb_hcd *hcd)
+{
+	int ret;
+
+	ret = setup_hub(hcd);
+	if (ret)
+		return ret;
+	ret = usb_add_hcd(hcd, 0, 0);
+	if (ret)
+		urpc_port_remove_hub(urpc_hub_of(hcd));
+	return ret;
+}
+
+static void stop_hub(struct usb_hcd *hcd)
+{
+	usb_remove_hcd(hcd);
+	urpc_port_remove_hub(urpc_hub_of(hcd));
+}
+
+static int probe_controller(struct platform_device *pdev)
+{
+	struct device *dev = &pdev->dev;
+	struct usb_hcd *hcd, *ss_hcd;
+	int ret;
+
+	hcd = usb_create_hcd(&hc_driver, dev, dev_name(dev));
+	if (!hcd)
+		return -ENOMEM;
+	ret = start_hub(hcd);
+	if (ret)
+		goto put_hcd;
+	ss_hcd = usb_create_shared_hcd(&hc_driver, dev, dev_name(dev), hcd);
+	if (!ss_hcd) {
+		ret = -ENOMEM;
+		goto stop_hub;
+	}
+	ret = start_hub(ss_hcd);
+	if (ret)
+		goto put_ss_hcd;
+	platform_set_drvdata(pdev, hcd);
+	return 0;
+
+put_ss_hcd:
+	usb_put_hcd(ss_hcd);
+stop_hub:
+	stop_hub(hcd);
+put_hcd:
+	usb_put_hcd(hcd);
+	return ret;
+}
+
+static URPC_REMOVE_TYPE remove_controller(struct platform_device *pdev)
+{
+	struct usb_hcd *hcd = platform_get_drvdata(pdev);
+	struct usb_hcd *ss_hcd = hcd->shared_hcd;
+
+	stop_hub(ss_hcd);
+	usb_put_hcd(ss_hcd);
+	stop_hub(hcd);
+	usb_put_hcd(hcd);
+	URPC_REMOVE_RETURN;
+}
+
+/* Open files rely on the controllers to be there: no unbinding by hand. */
+static struct platform_driver controller_driver = {
+	.probe = probe_controller,
+	.remove = remove_controller,
+	.driver = {
+		.name = URPC_NAME,
+		.suppress_bind_attrs = true,
+	},
+};
+
+int urpc_hcd_register(void)
+{
+	return platform_driver_register(&controller_driver);
+}
+
+void urpc_hcd_unregister(void)
+{
+	platform_driver_unregister(&controller_driver);
+}
+
+/*
+ * Add controller number @id, with @ports ports of each kind, or as many as
+ * can be. 0 or an error.
+ */
+int urpc_hcd_add(unsigned int id, unsigned int ports)
+{
+	struct setup setup = {
+		.id = id,
+		.n_ports = min_t(unsigned int, ports, URPC_PORTS_MAX),
+		.n_ss_ports = min_t(unsigned int, ports, URPC_SS_PORTS_MAX),
+	};
+	struct platform_device *pdev;
+
+	pdev = platform_device_register_data(NULL, URPC_NAME, id, &setup,
+					     sizeof(setup));
+	if (IS_ERR(pdev))
+		return PTR_ERR(pdev);
+	/* a failed probe is no error of the registration */
+	if (!platform_get_drvdata(pdev)) {
+		platform_device_unregister(pdev);
+		return -ENODEV;
+	}
+	controllers[id] = pdev;
+	return 0;
+}
+
+void urpc_hcd_remove(unsigned int id)
+{
+	platform_device_unregister(controllers[id]);
+}

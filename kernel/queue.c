@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * queue.c - the port's queue, as read() and write() see it
+ *
+ * What can be read is decided here and nowhere else: UNLINKs first, then the
+ * URBs in the order of their submission; before them a RESET, if a driver has
+ * reset the device since, and none while that one is not answered. States of
+ * URBs are changed by the functions of urb.c.
+ *
+ * A message that meets a page which is not there is put back, the page is
+ * faulted in with nothing held, and the message is tried again.
+ */
+#include <linux/delay.h>
+#include <linux/pagemap.h>
+#include <linux/poll.h>
+#include "vhci.h"
+
+#define FAULTS_MAX	16		/* times that a message is tried */
+#define BATCH_BYTES	(64 << 10)	/* of answers with softirqs off */
+
+/* Is there something for read()? Under the lock. */
+bool urpc_queue_readable(const struct urpc_port *port)
+{
+	return !list_empty(&port->unlinks) ||
+	       (!port->reset_id && !list_empty(&port->pending));
+}
+
+/*
+ * Somebody may wait for what has been made readable. Under the lock, as
+ * without it the file may be gone.
+ */
+void urpc_queue_wake(struct urpc_port *port)
+{
+	if (port->file)
+		wake_up_interruptible_poll(&port->file->wait,
+					   EPOLLIN | EPOLLRDNORM);
+}
+
+/* A RESET is to be told before the next URB. */
+static bool reset_is_next(const struct urpc_port *port)
+{
+	const struct urpc_urb *u;
+
+	u = list_first_entry(&port->pending, struct urpc_urb, link);
+	return port->reset_wanted && !u->enumerates;
+}
+
+/* The length of the message that read() gives next, 0: none. Locked. */
+size_t urpc_queue_next_len(const struct urpc_port *port)
+{
+	const struct urpc_urb *u;
+
+	if (!urpc_queue_readable(port))
+		return 0;
+	if (!list_empty(&port->unlinks) || reset_is_next(port))
+		return sizeof(struct usbip_rpc_msg);
+	u = list_first_entry(&port->pending, struct urpc_urb, link);
+	return urpc_msg_submit_len(u->urb);
+}
+
+/* The URBs held by a RESET may go. */
+static void end_reset(struct urpc_port *port)
+{
+	port->reset_id = 0;
+	if (urpc_queue_readable(port))
+		urpc_queue_wake(port);
+}
+
+void urpc_queue_reset_work(struct work_struct *work)
+{
+	struct urpc_port *port = container_of(to_delayed_work(work),
+					      struct urpc_port, reset_work);
+
+	spin_lock_irq(&port->lock);
+	if (port->reset_id && time_after_eq(jiffies, port->reset_deadline)) {
+		dev_dbg(urpc_port_dev(port), "port %u: reset not answered\n",
+			urpc_port_number(port));
+		end_reset(port);
+	}
+	spin_unlock_irq(&port->lock);
+}
+
+static int read_unlink(struct urpc_port *port, struct iov_iter *to)
+{
+	struct urpc_urb *u;
+	int ret;
+
+	u = list_first_entry(&port->unlinks, struct urpc_urb, unlink);
+	ret = urpc_msg_put(to, USBIP_RPC_UNLINK, u->id);
+	if (!ret)
+		list_del_init(&u->unlink);
+	return ret;
+}
+
+static int read_reset(struct urpc_port *port, struct iov_iter *to)
+{
+	u64 id = port->file->last_id + 1;
+	int ret;
+
+	ret = urpc_msg_put(to, USBIP_RPC_RESET, id);
+	if (ret)
+		return ret;
+	port->file->last_id = id;
+	port->reset_wanted = false;
+	port->reset_id = id;
+	port->reset_deadline = jiffies + URPC_RESET_TIMEOUT;
+	mod_delayed_work(urpc_wq, &port->reset_work, URPC_RESET_TIMEOUT);
+	return 0;
+}
+
+static int read_submit(struct urpc_port *port, struct iov_iter *to)
+	__must_hold(&port->lock)
+{
+	struct urpc_urb *u;
+	int ret;
+
+	u = list_first_entry(&port->pending, struct urpc_urb, link);
+	urpc_urb_set_state(port, u, URPC_URB_COPYOUT);
+	list_move_tail(&u->link, &port->sent);
+	spin_unlock_irq(&port->lock);
+
+	ret = urpc_msg_put_submit(to, u);
+
+	spin_lock_irq(&port->lock);
+	if (u->gone) {
+		urpc_urb_give_back(port, u, -ESHUTDOWN);
+	} else if (!ret) {
+		if (!u->enumerates)
+			port->in_use = true;
+		hash_add(port->ids, &u->hash, u->id);
+		urpc_urb_set_sent(port, u);
+	} else if (u->urb->unlinked) {
+		urpc_urb_give_back(port, u, -ECONNRESET);
+	} else {
+		urpc_urb_set_state(port, u, URPC_URB_PENDING);
+		list_move(&u->link, &port->pending);
+	}
+	return ret;
+}
+
+/*
+ * Read one message: its length, or 0: there is none. -EMSGSIZE: it does not
+ * fit, -EFAULT: a page is not there; *lenp is its length then, and it stays.
+ */
+static ssize_t read_one(struct urpc_file *file, struct iov_iter *to,
+			size_t *lenp)
+{
+	struct urpc_port *port = READ_ONCE(file->port);
+	ssize_t ret;
+
+	if (!port)
+		return -ENOTCONN;
+	spin_lock_irq(&port->lock);
+	if (port->file != file) {
+		ret = -ENOTCONN;
+		goto unlock;
+	}
+	*lenp = urpc_queue_next_len(port);
+	if (!*lenp)
+		ret = 0;
+	else if (*lenp > iov_iter_count(to))
+		ret = -EMSGSIZE;
+	else if (!list_empty(&port->unlinks))
+		ret = read_unlink(port, to);
+	else if (reset_is_next(port))
+		ret = read_reset(port, to);
+	else
+		ret = read_submit(port, to);
+	if (!ret)
+		ret = *lenp;
+unlock:
+	spin_unlock_irq(&port->lock);
+	return ret;
+}
+
+/*
+ * Read the messages that are there and fit: their bytes, 0: there are none,
+ * -EMSGSIZE, -EFAULT, -ENOTCONN. One reader at a time.
+ */
+ssize_t urpc_queue_read(struct urpc_file *file, struct iov_iter *to)
+{
+	unsigned int faults = 0;
+	size_t total = 0, len;
+	ssize_t ret;
+
+	do {
+		ret = read_one(file, to, &len);
+		if (ret > 0) {
+			total += ret;
+			faults = 0;
+			cond_resched();
+		} else if (ret == -EFAULT && faults++ < FAULTS_MAX &&
+			   !fault_in_iov_iter_writeable(to, len)) {
+			ret = 1; /* again */
+		}
+	} while (ret > 0);
+	return total ?: ret;
+}
+
+static struct urpc_urb *find_sent(struct urpc_port *port, u64 id)
+{
+	struct urpc_urb *u;
+
+	hash_for_each_possible(port->ids, u, hash, id)
+		if (u->id == id)
+			return u->state == URPC_URB_SENT ? u : NULL;
+	return NULL;
+}
+
+/* Copy the data of an answer: 0, 1: the URB is gone, or an error. */
+static int copy_in(struct urpc_port *port, struct urpc_urb *u,
+		   struct iov_iter *from, u32 actual)
+	__must_hold(&port->lock)
+{
+	int ret;
+
+	urpc_urb_set_state(port, u, URPC_URB_COPYIN);
+	spin_unlock_irq(&port->lock);
+	ret = urpc_msg_get_data(from, u->urb, actual);
+	spin_lock_irq(&port->lock);
+	if (u->gone) {
+		urpc_urb_give_back(port, u, -ESHUTDOWN);
+		return ret ?: 1;
+	}
+	if (ret)
+		urpc_urb_set_sent(port, u);
+	return ret;
+}
+
+/*
+ * The last URBs that failed in a write(), with references. The core runs
+ * handlers in the order of givebacks, in one row for interrupt and isochronous
+ * URBs and in one for the others: when the last has run, all have.
+ */
+struct failed {
+	struct urb *bulk;
+	struct urb *periodic;
+};
+
+static void note_failed(struct failed *failed, struct urb *urb)
+{
+	struct urb **last = &failed->bulk;
+
+	if (usb_pipeint(urb->pipe) || usb_pipeisoc(urb->pipe))
+		last = &failed->periodic;
+	usb_put_urb(*last);
+	*last = usb_get_urb(urb);
+}
+
+/*
+ * The answer to an URB. 0, or an error, then the URB is still to be answered.
+ */
+static int complete_urb(struct urpc_port *port, struct urpc_urb *u,
+			const struct usbip_rpc_complete *c,
+			struct iov_iter *from, struct failed *failed)
+	__must_hold(&port->lock)
+{
+	int status = urpc_msg_status(c->status);
+	struct urb *urb = u->urb;
+	int ret;
+
+	ret = urpc_msg_check(c, urb);
+	if (ret)
+		return ret;
+	if (c->actual && usb_urb_dir_in(urb)) {
+		ret = copy_in(port, u, from, c->actual);
+		if (ret)
+			return min(ret, 0);
+	}
+	urb->actual_length = c->actual;
+	if (status || urb->unlinked ||
+	    ((urb->transfer_flags & URB_SHORT_NOT_OK) &&
+	     c->actual < urb->transfer_buffer_length))
+		note_failed(failed, urb);
+	port->file->completed++;
+	urpc_urb_give_back(port, u, status);
+	return 0;
+}
+
+static int answer_reset(struct urpc_port *port,
+			const struct usbip_rpc_complete *c)
+{
+	int ret = urpc_msg_check(c, NULL);
+
+	if (ret)
+		return ret;
+	dev_dbg(urpc_port_dev(port), "port %u: reset answered: %d\n",
+		urpc_port_number(port), c->status);
+	end_reset(port);
+	return 0;
+}
+
+/*
+ * Take one message: its length, or an error (-EINVAL, -EFAULT, -ENOTCONN),
+ * then @from has not moved and *lenp is the length that must be there.
+ */
+static ssize_t write_one(struct urpc_port *port, struct urpc_file *file,
+			 struct iov_iter *from, size_t *lenp,
+			 struct failed *failed)
+{
+	struct iov_iter start = *from;
+	struct usbip_rpc_complete c;
+	struct urpc_urb *u;
+	int ret;
+
+	*lenp = sizeof(c);
+	ret = urpc_msg_get(from, &c);
+	if (ret)
+		return ret;
+	*lenp = c.msg.len;
+
+	spin_lock_irq(&port->lock);
+	u = find_sent(port, c.msg.id);
+	if (port->file != file)
+		ret = -ENOTCONN;
+	else if (u)
+		ret = complete_urb(port, u, &c, from, failed);
+	else if (c.msg.id && c.msg.id == port->reset_id)
+		ret = answer_reset(port, &c);
+	else
+		file->dropped++;
+	spin_unlock_irq(&port->lock);
+
+	*from = start;
+	if (ret)
+		return ret;
+	iov_iter_advance(from, c.msg.len);
+	return c.msg.len;
+}
+
+/*
+ * Has the completion handler returned? While it runs, the URB is in use once,
+ * or twice if it has been submitted again; then it has a record of ours.
+ */
+static bool has_run(struct urb *urb)
+{
+	int uses = atomic_read(&urb->use_count);
+
+	return !uses || (uses == 1 && READ_ONCE(urb->hcpriv));
+}
+
+/*
+ * Wait for the handler of an URB that was given back, and not for long, and let
+ * go of it. It mostly has run when local_bh_enable() returns, but not if
+ * another processor or ksoftirqd was running handlers at that moment.
+ */
+static void wait_for_handler(struct urb *urb, ktime_t end)
+{
+	while (urb && !has_run(urb) && ktime_before(ktime_get(), end))
+		usleep_range(20, 50);
+	usb_put_urb(urb);
+}
+
+static void wait_for_handlers(const struct failed *failed)
+{
+	ktime_t end = ktime_add_ms(ktime_get(), URPC_HANDLERS_MS);
+
+	wait_for_handler(failed->bulk, end);
+	wait_for_handler(failed->periodic, end);
+}
+
+/* Take messages until it is time for a rest. As urpc_queue_write(). */
+static ssize_t write_batch(struct urpc_file *file, struct iov_iter *from,
+			   size_t *lenp)
+{
+	struct urpc_port *port = READ_ONCE(file->port);
+	size_t total = 0;
+	struct failed failed = {};
+	ssize_t ret;
+
+	if (!port)
+		return -ENOTCONN;
+	/* the handlers of all run together, here, when this is enabled */
+	local_bh_disable();
+	do {
+		ret = write_one(port, file, from, lenp, &failed);
+		if (ret > 0)
+			total += ret;
+	} while (ret > 0 && iov_iter_count(from) && total < BATCH_BYTES);
+	local_bh_enable();
+	if (failed.bulk || failed.periodic)
+		wait_for_handlers(&failed);
+	return total ?: ret;
+}
+
+/*
+ * Take answers: the bytes of those taken, or if it is none, why: -EINVAL,
+ * -EFAULT, -ENOTCONN.
+ */
+ssize_t urpc_queue_write(struct urpc_file *file, struct iov_iter *from)
+{
+	unsigned int faults = 0;
+	size_t total = 0, len;
+	ssize_t ret = 0;
+
+	while (iov_iter_count(from)) {
+		ret = write_batch(file, from, &len);
+		if (ret > 0) {
+			total += ret;
+			faults = 0;
+			cond_resched();
+		} else if (ret != -EFAULT || faults++ >= FAULTS_MAX ||
+			   fault_in_iov_iter_readable(from, len)) {
+			break;
+		}
+	}
+	return total ?: ret;
+}
+
