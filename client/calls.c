@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * calls - URBs of a port as RPC calls of a session, and the answers back.
+ *
+ * Results of transfers hold no memory of their own (their data lies in the
+ * reply's record): nothing is to be freed. Calls that have ended are kept in
+ * `spare` for the next ones.
+ */
+#include "client/calls.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "client/session.h"
+#include "client/status.h"
+#include "client/urb.h"
+#include "common/log.h"
+#include "common/rpcclnt.h"
+
+struct call {
+	STAILQ_ENTRY(call) link;	/* of spare */
+	struct calls *calls;
+	struct urb *urb;
+	bool state_call;		/* which of the results */
+	union {
+		usbip_transfer_res transfer;
+		usbip_state_res state;
+		usbip_stat_res stat;
+	} res;
+};
+
+STAILQ_HEAD(call_list, call);
+
+struct calls {
+	struct session *session;
+	struct call_list spare;
+};
+
+struct calls *calls_new(struct session *session)
+{
+	struct calls *calls = calloc(1, sizeof(*calls));
+
+	if (!calls)
+		return NULL;
+	calls->session = session;
+	STAILQ_INIT(&calls->spare);
+	return calls;
+}
+
+struct calls *calls_free(struct calls *calls)
+{
+	struct call *call;
+
+	if (!calls)
+		return NULL;
+	while ((call = STAILQ_FIRST(&calls->spare))) {
+		STAILQ_REMOVE_HEAD(&calls->spare, link);
+		free(call);
+	}
+	free(calls);
+	return NULL;
+}
+
+static struct call *take_call(struct calls *calls, struct urb *urb)
+{
+	struct call *call = STAILQ_FIRST(&calls->spare);
+
+	if (call)
+		STAILQ_REMOVE_HEAD(&calls->spare, link);
+	else
+		call = malloc(sizeof(*call));
+	if (!call)
+		return NULL;
+	memset(call, 0, sizeof(*call));
+	call->calls = calls;
+	call->urb = urb;
+	return call;
+}
+
+static void give_call(struct call *call)
+{
+	STAILQ_INSERT_HEAD(&call->calls->spare, call, link);
+}
+
+static void *keep_record(void *arg)
+{
+	return rpcclnt_keep(arg);
+}
+
+/* From the wire's result to the port's. `stat` is out of the result. */
+static usbip_stat read_result(const struct call *call, struct port_answer *a)
+{
+	const usbip_transfer_res *t = &call->res.transfer;
+	usbip_stat stat = call->state_call ? call->res.state.status : t->status;
+	const usbip_done *done = call->state_call ?
+				 &call->res.state.usbip_state_res_u.done :
+				 &t->usbip_transfer_res_u.done;
+	const usbip_done_data *with = &t->usbip_transfer_res_u.done_data;
+
+	a->verdict = status_verdict(stat, &a->status);
+	if (stat == USBIP_OK_DATA && !call->state_call) {
+		a->status = status_errno(with->xfer);
+		a->actual = with->data.usbip_data_len;
+		a->data = (const uint8_t *)with->data.usbip_data_val;
+	} else if (stat == USBIP_OK) {
+		a->status = status_errno(done->xfer);
+		a->actual = call->state_call ? 0 : done->actual;
+	}
+	return stat;
+}
+
+/*
+ * A refused control request is a STALL to its driver: so would the device
+ * answer.
+ */
+static void soften(const struct urb *urb, usbip_stat stat, struct port_answer *a)
+{
+	if (stat != USBIP_INVAL && stat != USBIP_NOT_SUPPORTED)
+		return;
+	log_debug(LOG_TAG_URB, "%02x #%u: %s", urb->endpoint, urb->number,
+		  status_text(stat));
+	if (urb->kind != URB_BULK && urb->kind != URB_INTERRUPT)
+		a->status = -EPIPE;
+}
+
+static void answered(const struct rpc_err *err, void *user)
+{
+	struct call *call = user;
+	struct session *session = call->calls->session;
+	struct urb *urb = call->urb;
+	struct port_answer a = {
+		.keep = keep_record,
+		.unkeep = rpcclnt_unkeep,
+		.keep_arg = session_clnt(session),
+	};
+	usbip_stat stat;
+
+	/* The connection ended: the port sends it again on another. */
+	if (err->re_status == RPC_CANTRECV) {
+		give_call(call);
+		return;
+	}
+	if (err->re_status != RPC_SUCCESS) {
+		log_error("the target refuses a call: %s",
+			  clnt_sperrno(err->re_status));
+		a.verdict = PORT_BROKEN;
+		give_call(call);
+		port_answered(urb, &a);
+		return;
+	}
+	session_heard(session);
+	/* Without a connection nothing can be kept: copied, then. */
+	if (!a.keep_arg)
+		a.keep = NULL;
+	stat = read_result(call, &a);
+	if (status_ends_session(stat)) {
+		give_call(call);
+		session_end(session, stat);
+		return;
+	}
+	soften(urb, stat, &a);
+	port_answered(urb, &a);
+	/* Not before: what data points to might be written to otherwise. */
+	give_call(call);
+}
+
+/* ---- arguments ---------------------------------------------------------- */
+
+static usbip_submit make_submit(const struct calls *calls,
+				const struct urb *urb, uint32_t acked)
+{
+	usbip_submit s = {
+		.session = session_handle(calls->session),
+		.pipe = urb->endpoint,
+		.number = urb->number,
+		.acked = acked,
+	};
+
+	if (urb->flags & VHCI_SHORT_NOT_OK)
+		s.pipe |= USBIP_PIPE_SHORT_NOT_OK;
+	if (urb->flags & VHCI_ZERO_PACKET)
+		s.pipe |= USBIP_PIPE_ZERO_PACKET;
+	s.pipe |= (u_int)urb->stream << USBIP_PIPE_STREAM_SHIFT;
+	return s;
+}
+
+static usbip_buffer make_buffer(const struct urb *urb)
+{
+	usbip_buffer b = { .type = USBIP_BUFFER_OUT };
+
+	if (urb->in) {
+		b.type = USBIP_BUFFER_IN;
+		b.usbip_buffer_u.length = urb->length;
+	} else {
+		b.usbip_buffer_u.data.usbip_data_len = urb->length;
+		b.usbip_buffer_u.data.usbip_data_val =
+			(char *)(uintptr_t)urb->data;
+	}
+	return b;
+}
+
+static enum clnt_stat call_control(struct call *call,
+					 const usbip_submit *submit,
+					 CLIENT *clnt)
+{
+	usbip_control_args args = {
+		.submit = *submit,
+		.buffer = make_buffer(call->urb),
+	};
+
+	memcpy(args.setup, call->urb->setup, sizeof(args.setup));
+	return usbip_control_1(&args, &call->res.transfer, clnt);
+}
+
+static enum clnt_stat call_bulk(struct call *call,
+					 const usbip_submit *submit,
+					 CLIENT *clnt)
+{
+	usbip_bulk_args args = {
+		.submit = *submit,
+		.buffer = make_buffer(call->urb),
+	};
+
+	return usbip_bulk_1(&args, &call->res.transfer, clnt);
+}
+
+static enum clnt_stat call_interrupt(struct call *call,
+					 const usbip_submit *submit,
+					 CLIENT *clnt)
+{
+	usbip_interrupt_args args = {
+		.submit = *submit,
+		.interval = call->urb->interval,
+		.buffer = make_buffer(call->urb),
+	};
+
+	return usbip_interrupt_1(&args, &call->res.transfer, clnt);
+}
+
+/* The state calls: no data, and pipe is 0. */
+static enum clnt_stat call_set_configuration(struct call *call,
+					 const usbip_submit *submit,
+					 CLIENT *clnt)
+{
+	usbip_set_configuration_args args = {
+		.submit = *submit,
+		.configuration = call->urb->value,
+	};
+
+	return usbip_set_configuration_1(&args, &call->res.state, clnt);
+}
+
+static enum clnt_stat call_set_interface(struct call *call,
+					 const usbip_submit *submit,
+					 CLIENT *clnt)
+{
+	usbip_set_interface_args args = {
+		.submit = *submit,
+		.interface_number = call->urb->index,
+		.alternate = call->urb->value,
+	};
+
+	return usbip_set_interface_1(&args, &call->res.state, clnt);
+}
+
+static enum clnt_stat call_clear_halt(struct call *call,
+					 const usbip_submit *submit,
+					 CLIENT *clnt)
+{
+	usbip_clear_halt_args args = {
+		.submit = *submit,
+		.endpoint = call->urb->index,
+	};
+
+	return usbip_clear_halt_1(&args, &call->res.state, clnt);
+}
+
+static enum clnt_stat call_reset(struct call *call,
+					 const usbip_submit *submit,
+					 CLIENT *clnt)
+{
+	usbip_reset_args args = { .submit = *submit };
+
+	return usbip_reset_1(&args, &call->res.state, clnt);
+}
+
+typedef enum clnt_stat (*call_fn)(struct call *call,
+				   const usbip_submit *submit, CLIENT *clnt);
+
+/* LOCAL never comes here. */
+static const struct {
+	call_fn call;
+	bool state;
+} kinds[] = {
+	[URB_CONTROL] = { call_control, false },
+	[URB_BULK] = { call_bulk, false },
+	[URB_INTERRUPT] = { call_interrupt, false },
+	[URB_SET_CONFIGURATION] = { call_set_configuration, true },
+	[URB_SET_INTERFACE] = { call_set_interface, true },
+	[URB_CLEAR_HALT] = { call_clear_halt, true },
+	[URB_RESET] = { call_reset, true },
+};
+
+int calls_submit(struct calls *calls, struct urb *urb, uint32_t acked)
+{
+	struct rpcclnt *clnt = session_clnt(calls->session);
+	usbip_submit submit = make_submit(calls, urb, acked);
+	enum clnt_stat stat;
+	struct call *call;
+
+	if (!clnt)
+		return -ENOTCONN;
+	call = take_call(calls, urb);
+	if (!call)
+		return -ENOMEM;
+	call->state_call = kinds[urb->kind].state;
+	if (call->state_call)
+		submit.pipe = 0;
+	/* Without a time-out: a device may take as long as it likes. That the
+	 * target is there at all is what RENEW finds out. */
+	rpcclnt_next(clnt, 0, answered, call);
+	stat = kinds[urb->kind].call(call, &submit, rpcclnt_handle(clnt));
+	if (stat == RPC_SUCCESS)
+		return 0;
+	give_call(call);
+	return stat == RPC_CANTSEND ? -ENOTCONN : -EIO;
+}
+
+static void unlinked(const struct rpc_err *err, void *user)
+{
+	struct call *call = user;
+	struct session *session = call->calls->session;
+
+	/* What it did is told by the answer of the submit. */
+	if (err->re_status == RPC_SUCCESS &&
+	    status_ends_session(call->res.stat.status))
+		session_end(session, call->res.stat.status);
+	give_call(call);
+}
+
+void calls_unlink(struct calls *calls, struct urb *urb)
+{
+	struct rpcclnt *clnt = session_clnt(calls->session);
+	usbip_urb args = {
+		.session = session_handle(calls->session),
+		.endpoint = urb->endpoint,
+		.number = urb->number,
+	};
+	struct call *call;
+
+	if (!clnt)
+		return;
+	call = take_call(calls, NULL);
+	if (!call) {
+		log_warning("out of memory: an URB is not cancelled");
+		return;
+	}
+	rpcclnt_next(clnt, 0, unlinked, call);
+	/* If it can not be sent, the port sends it again on the next one. */
+	if (usbip_unlink_1(&args, &call->res.stat, rpcclnt_handle(clnt)))
+		give_call(call);
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * failure - why a command could not do what it was asked.
+ */
+#include "client/failure.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void failure_set(struct failure *f, enum failure_code code,
+		 const char *format, ...)
+{
+	va_list ap;
+
+	f->code = code;
+	va_start(ap, format);
+	vsnprintf(f->text, sizeof(f->text), format, ap);
+	va_end(ap);
+}

@@ -1,0 +1,573 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * port - the URBs of one attached device between kernel and target.
+ *
+ * Rows
+ *   Each endpoint address has a row: `waiting`, then `flying`, both in the
+ *   order of the kernel. An URB gets its number when it is sent for the first
+ *   time, so that one that is unlinked before has none. Control transfers and
+ *   device-state calls share row 0. An answer found here (URB_LOCAL) waits
+ *   until nothing of its row flies, as URBs of an endpoint end in order.
+ *
+ * Acknowledging
+ *   Numbers leave `flying` at its front, once they are SETTLED: from there
+ *   on they may be acknowledged, which a submit of the same row does by the
+ *   way, and a RENEW for all rows. Until it is sent they count in the window.
+ *
+ * Stop
+ *   After a bulk or interrupt URB that failed, or is short where it must not
+ *   be, the target executes nothing behind it until it is acknowledged. The
+ *   acknowledgement must not leave before the unlinks that the driver's
+ *   completion handler asks for: so such an URB goes ANSWERED, WRITTEN (the
+ *   module's write() has run the handler), SETTLED (the unlinks were read,
+ *   and are sent). All others are settled at once.
+ */
+#include "client/port.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/pool.h"
+
+#define ID_BUCKETS	256
+#define DELAY_FIRST_MS	5
+#define DELAY_MAX_MS	500
+/* So often a call may fail at the target without being taken. */
+#define TRIES_MAX	8
+
+struct row {
+	uint8_t endpoint;
+	bool held;			/* a number is DELAYED: nothing behind it */
+	uint32_t next;			/* the next number */
+	uint32_t acked, told;		/* may be, and was, acknowledged */
+	struct urb_list waiting, flying;
+	uint32_t ackable_urbs;		/* in the window until told */
+	uint64_t ackable_bytes;
+};
+
+struct port {
+	struct port_ops ops;
+	struct port_window window;
+	const struct answer_descriptors *descriptors;
+	struct row rows[PORT_ROWS];
+	struct urb_ids ids[ID_BUCKETS];
+	struct urb_list settling;
+	struct pool urbs;
+	size_t outstanding;
+	bool up;
+	bool blocked;			/* something waits for the window */
+	bool kicking;
+	uint32_t used_urbs;
+	uint64_t used_bytes;
+	uint32_t ackable_urbs;		/* sums over the rows */
+	uint64_t ackable_bytes;
+	struct port_stats stats;
+};
+
+static struct row *row_of(struct port *p, uint8_t endpoint)
+{
+	return &p->rows[(endpoint & USB_ENDPOINT_NUMBER) |
+			(endpoint & USB_DIR_IN ? 16 : 0)];
+}
+
+struct port *port_new(const struct port_window *window,
+		      const struct answer_descriptors *descriptors,
+		      const struct port_ops *ops)
+{
+	struct port *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	pool_init(&p->urbs, URB_POOLED);
+	p->ops = *ops;
+	p->window = *window;
+	p->descriptors = descriptors;
+	for (unsigned int i = 0; i < PORT_ROWS; i++) {
+		struct row *row = &p->rows[i];
+
+		row->endpoint = (uint8_t)(i < 16 ? i : (i - 16) | USB_DIR_IN);
+		row->next = 1;
+		TAILQ_INIT(&row->waiting);
+		TAILQ_INIT(&row->flying);
+	}
+	for (unsigned int i = 0; i < ID_BUCKETS; i++)
+		LIST_INIT(&p->ids[i]);
+	TAILQ_INIT(&p->settling);
+	return p;
+}
+
+struct port *port_free(struct port *p)
+{
+	struct urb *urb;
+
+	if (!p)
+		return NULL;
+	for (unsigned int i = 0; i < PORT_ROWS; i++) {
+		struct row *row = &p->rows[i];
+
+		while ((urb = TAILQ_FIRST(&row->waiting))) {
+			TAILQ_REMOVE(&row->waiting, urb, link);
+			urb_free(urb);
+		}
+		while ((urb = TAILQ_FIRST(&row->flying))) {
+			TAILQ_REMOVE(&row->flying, urb, link);
+			urb_free(urb);
+		}
+	}
+	pool_deinit(&p->urbs);
+	free(p);
+	return NULL;
+}
+
+size_t port_outstanding(const struct port *p)
+{
+	return p->outstanding;
+}
+
+const struct port_stats *port_stats(const struct port *p)
+{
+	return &p->stats;
+}
+
+/* ---- the kernel's table ------------------------------------------------- */
+
+static void learn_id(struct port *p, struct urb *urb)
+{
+	LIST_INSERT_HEAD(&p->ids[urb->id % ID_BUCKETS], urb, by_id);
+	urb->known = true;
+	p->outstanding++;
+}
+
+static struct urb *find_id(struct port *p, uint64_t id)
+{
+	struct urb *urb;
+
+	LIST_FOREACH(urb, &p->ids[id % ID_BUCKETS], by_id)
+		if (urb->id == id)
+			return urb;
+	return NULL;
+}
+
+/* The kernel's answer; the only place that gives one for an urb. */
+static void give_back(struct urb *urb, const struct port_answer *a)
+{
+	struct port *p = urb->port;
+	struct vhci_complete done = {
+		.id = urb->id,
+		.status = a->status,
+		.actual = a->actual,
+		.data = urb->in ? a->data : NULL,
+		.keep = a->keep,
+		.unkeep = a->unkeep,
+		.keep_arg = a->keep_arg,
+	};
+
+	assert(urb->known);
+	LIST_REMOVE(urb, by_id);
+	urb->known = false;
+	p->outstanding--;
+	if (urb->in) {
+		p->stats.urbs_in++;
+		p->stats.bytes_in += a->actual;
+	} else {
+		p->stats.urbs_out++;
+		p->stats.bytes_out += a->actual;
+	}
+	if (urb->unlinked)
+		p->stats.unlinked++;
+	else if (a->status)
+		p->stats.failed++;
+	p->ops.complete(&done, p->ops.user);
+}
+
+/* Refused before it became an urb. */
+static void refuse(struct port *p, uint64_t id, int status)
+{
+	struct vhci_complete done = { .id = id, .status = status };
+
+	p->stats.failed++;
+	p->ops.complete(&done, p->ops.user);
+}
+
+/* ---- window and acknowledgements ---------------------------------------- */
+
+static bool fits(const struct port *p, const struct row *row,
+		 const struct urb *urb)
+{
+	/* What the submit itself acknowledges leaves before it comes in. */
+	uint32_t urbs = p->used_urbs - row->ackable_urbs;
+	uint64_t bytes = p->used_bytes - row->ackable_bytes;
+
+	if (!urbs)
+		return true;
+	return urbs < p->window.urbs &&
+	       bytes + urb->length <= p->window.bytes;
+}
+
+/* The target has been told row->acked. */
+static void tell(struct port *p, struct row *row)
+{
+	row->told = row->acked;
+	p->used_urbs -= row->ackable_urbs;
+	p->used_bytes -= row->ackable_bytes;
+	p->ackable_urbs -= row->ackable_urbs;
+	p->ackable_bytes -= row->ackable_bytes;
+	row->ackable_urbs = 0;
+	row->ackable_bytes = 0;
+}
+
+size_t port_acks(struct port *p, struct port_ack *acks, bool all)
+{
+	size_t n = 0;
+
+	for (unsigned int i = 0; i < PORT_ROWS; i++) {
+		struct row *row = &p->rows[i];
+
+		if (row->acked == row->told && !(all && row->acked))
+			continue;
+		acks[n++] = (struct port_ack){ row->endpoint, row->acked };
+		tell(p, row);
+	}
+	return n;
+}
+
+/* Numbers that are settled leave the row at its front. */
+static void advance(struct port *p, struct row *row)
+{
+	struct urb *urb;
+
+	while ((urb = TAILQ_FIRST(&row->flying)) &&
+	       urb->state == URB_SETTLED) {
+		row->acked = urb->number;
+		row->ackable_urbs++;
+		row->ackable_bytes += urb->length;
+		p->ackable_urbs++;
+		p->ackable_bytes += urb->length;
+		TAILQ_REMOVE(&row->flying, urb, link);
+		urb_free(urb);
+	}
+}
+
+/* ---- sending ------------------------------------------------------------ */
+
+/* False: not sent, and nothing else will be. */
+static bool send_urb(struct port *p, struct row *row, struct urb *urb)
+{
+	int r = p->ops.submit(urb, row->acked, p->ops.user);
+
+	if (!r) {
+		tell(p, row);
+		return true;
+	}
+	p->up = false;
+	if (r != -ENOTCONN)
+		p->ops.broken(strerror(-r), p->ops.user);
+	return false;
+}
+
+static void answer_local(struct row *row, struct urb *urb)
+{
+	struct port_answer a = {
+		.status = urb->status,
+		.actual = urb->actual,
+		.data = urb->data,
+	};
+
+	TAILQ_REMOVE(&row->waiting, urb, link);
+	give_back(urb, &a);
+	urb_free(urb);
+}
+
+/* Send one that waits, if it may go. */
+static bool kick_one(struct port *p, struct row *row)
+{
+	struct urb *urb = TAILQ_FIRST(&row->waiting);
+
+	if (!urb || row->held)
+		return false;
+	if (urb->kind == URB_LOCAL) {
+		if (!TAILQ_EMPTY(&row->flying))
+			return false;
+		answer_local(row, urb);
+		return true;
+	}
+	if (!p->up)
+		return false;
+	if (!fits(p, row, urb)) {
+		p->blocked = true;
+		return false;
+	}
+	TAILQ_REMOVE(&row->waiting, urb, link);
+	TAILQ_INSERT_TAIL(&row->flying, urb, link);
+	urb->number = row->next++;
+	p->used_urbs++;
+	p->used_bytes += urb->length;
+	urb_set_state(urb, URB_FLYING);
+	send_urb(p, row, urb);
+	return true;
+}
+
+/* One from each row in turn, until none can go. */
+static void kick_all(struct port *p)
+{
+	bool sent;
+
+	do {
+		p->blocked = false;
+		sent = false;
+		for (unsigned int i = 0; i < PORT_ROWS; i++)
+			sent |= kick_one(p, &p->rows[i]);
+	} while (sent);
+}
+
+static bool acks_are_due(const struct port *p)
+{
+	if (!p->up || !p->ackable_urbs)
+		return false;
+	return p->blocked || p->ackable_urbs > p->window.urbs / 2 ||
+	       p->ackable_bytes > p->window.bytes / 2;
+}
+
+/*
+ * Send what can go from `row`, and from all of them where room has become
+ * free. What the target keeps for us is bounded: it is told in time. Does not
+ * nest: an urb that is answered from in here is seen by the loop.
+ */
+static void kick(struct port *p, struct row *row)
+{
+	if (p->kicking)
+		return;
+	p->kicking = true;
+	while (kick_one(p, row))
+		;
+	if (p->blocked)
+		kick_all(p);
+	if (acks_are_due(p)) {
+		p->ops.renew(p->ops.user);
+		if (p->blocked)
+			kick_all(p);
+	}
+	p->kicking = false;
+}
+
+/* ---- from the kernel ---------------------------------------------------- */
+
+void port_submit(struct port *p, const struct vhci_submit *s)
+{
+	int r = urb_check(s, p->window.data_max);
+	struct row *row;
+	struct urb *urb;
+
+	if (r) {
+		log_debug(LOG_TAG_URB, "id %" PRIu64 ": refused, %s", s->id,
+			  strerror(-r));
+		refuse(p, s->id, r);
+		return;
+	}
+	urb = urb_new(p, &p->urbs, s);
+	if (!urb) {
+		refuse(p, s->id, -ENOMEM);
+		return;
+	}
+	if (urb->kind == URB_CONTROL && !urb->endpoint)
+		urb_translate(urb, p->descriptors);
+	row = row_of(p, urb->endpoint);
+	learn_id(p, urb);
+	TAILQ_INSERT_TAIL(&row->waiting, urb, link);
+	kick(p, row);
+}
+
+void port_reset(struct port *p, uint64_t id)
+{
+	struct urb *urb = urb_new_reset(p, id);
+
+	if (!urb) {
+		refuse(p, id, -ENOMEM);
+		return;
+	}
+	learn_id(p, urb);
+	TAILQ_INSERT_TAIL(&row_of(p, 0)->waiting, urb, link);
+	kick(p, row_of(p, 0));
+}
+
+void port_unlink(struct port *p, uint64_t id)
+{
+	static const struct port_answer cancelled = { .status = -ECONNRESET };
+	struct urb *urb = find_id(p, id);
+
+	/* Its answer is on the way to the kernel: they crossed. */
+	if (!urb || urb->unlinked)
+		return;
+	urb->unlinked = true;
+	if (urb->state == URB_WAITING) {
+		struct row *row = row_of(p, urb->endpoint);
+
+		TAILQ_REMOVE(&row->waiting, urb, link);
+		give_back(urb, &cancelled);
+		urb_free(urb);
+		kick(p, row);
+	} else if (p->up) {
+		p->ops.unlink(urb, p->ops.user);
+	}
+}
+
+bool port_written(struct port *p)
+{
+	struct urb *urb;
+
+	TAILQ_FOREACH(urb, &p->settling, settling)
+		if (urb->state == URB_ANSWERED)
+			urb_set_state(urb, URB_WRITTEN);
+	return !TAILQ_EMPTY(&p->settling);
+}
+
+/* Does something fly behind what the target has not been told? */
+static bool is_awaited(const struct row *row)
+{
+	return row->acked != row->told && !TAILQ_EMPTY(&row->flying);
+}
+
+void port_settled(struct port *p)
+{
+	struct urb *urb, *next;
+	bool awaited = false;
+
+	for (urb = TAILQ_FIRST(&p->settling); urb; urb = next) {
+		next = TAILQ_NEXT(urb, settling);
+		if (urb->state != URB_WRITTEN)
+			continue;	/* answered while the kernel was read */
+		TAILQ_REMOVE(&p->settling, urb, settling);
+		urb_set_state(urb, URB_SETTLED);
+		advance(p, row_of(p, urb->endpoint));
+	}
+	for (unsigned int i = 0; i < PORT_ROWS; i++) {
+		kick(p, &p->rows[i]);
+		awaited |= is_awaited(&p->rows[i]);
+	}
+	if (awaited && p->up)
+		p->ops.renew(p->ops.user);
+}
+
+/* ---- from the target ---------------------------------------------------- */
+
+static void delay(struct port *p, struct urb *urb, enum port_verdict verdict)
+{
+	unsigned int ms = DELAY_FIRST_MS;
+
+	if (urb->tries < UINT16_MAX)
+		urb->tries++;
+	if (verdict == PORT_NOT_TAKEN && urb->tries > TRIES_MAX) {
+		p->ops.broken("the target's system fails: see its log",
+			      p->ops.user);
+		return;
+	}
+	for (unsigned int i = 1; i < urb->tries && ms < DELAY_MAX_MS; i++)
+		ms *= 2;
+	p->stats.delayed++;
+	row_of(p, urb->endpoint)->held = true;
+	urb_set_state(urb, URB_DELAYED);
+	p->ops.retry_in(ms < DELAY_MAX_MS ? ms : DELAY_MAX_MS, p->ops.user);
+}
+
+void port_retry(struct port *p)
+{
+	for (unsigned int i = 0; i < PORT_ROWS && p->up; i++) {
+		struct row *row = &p->rows[i];
+		struct urb *urb;
+
+		if (!row->held)
+			continue;
+		row->held = false;
+		TAILQ_FOREACH(urb, &row->flying, link) {
+			if (urb->state != URB_DELAYED)
+				continue;
+			urb_set_state(urb, URB_FLYING);
+			if (!send_urb(p, row, urb))
+				break;
+		}
+		kick(p, row);
+	}
+}
+
+/* More than was asked for, or a count without its bytes. */
+static bool is_impossible(const struct urb *urb, const struct port_answer *a)
+{
+	return a->actual > urb->length ||
+	       (urb->in && a->actual && !a->data);
+}
+
+void port_answered(struct urb *urb, const struct port_answer *answer)
+{
+	struct port *p = urb->port;
+	struct row *row = row_of(p, urb->endpoint);
+	struct port_answer a = *answer;
+
+	assert(urb->state == URB_FLYING);
+	if (a.verdict == PORT_DELAY || a.verdict == PORT_NOT_TAKEN) {
+		delay(p, urb, a.verdict);
+		return;
+	}
+	if (a.verdict == PORT_BROKEN) {
+		p->ops.broken("the target's answer makes no sense", p->ops.user);
+		return;
+	}
+	if (is_impossible(urb, &a)) {
+		log_warning("the target claims %" PRIu32 " of %" PRIu32 " bytes "
+			    "at endpoint %02x: the URB fails", a.actual,
+			    urb->length, urb->endpoint);
+		a = (struct port_answer){ .status = -EPROTO };
+	}
+	if (a.status)
+		log_debug(LOG_TAG_URB, "%02x #%" PRIu32 ": %s, %" PRIu32 " of %"
+			  PRIu32, urb->endpoint, urb->number,
+			  strerror(-a.status), a.actual, urb->length);
+	if ((urb->kind == URB_CONTROL && urb->in && a.actual) ||
+	    (urb->kind == URB_SET_CONFIGURATION && !a.status))
+		p->ops.heard(urb->setup, a.data, a.actual, p->ops.user);
+	give_back(urb, &a);
+	urb_drop_data(urb);
+	if (urb_stops(urb, a.status, a.actual)) {
+		urb_set_state(urb, URB_ANSWERED);
+		TAILQ_INSERT_TAIL(&p->settling, urb, settling);
+		return;
+	}
+	urb_set_state(urb, URB_SETTLED);
+	advance(p, row);
+	kick(p, row);
+}
+
+void port_down(struct port *p)
+{
+	p->up = false;
+}
+
+static void resend(struct port *p, struct row *row)
+{
+	struct urb *urb;
+
+	row->held = false;
+	TAILQ_FOREACH(urb, &row->flying, link) {
+		if (urb->state == URB_DELAYED)
+			urb_set_state(urb, URB_FLYING);
+		if (urb->state != URB_FLYING)
+			continue;
+		p->stats.resent++;
+		if (!send_urb(p, row, urb))
+			return;
+		if (urb->unlinked)
+			p->ops.unlink(urb, p->ops.user);
+	}
+}
+
+void port_up(struct port *p)
+{
+	p->up = true;
+	for (unsigned int i = 0; i < PORT_ROWS && p->up; i++)
+		resend(p, &p->rows[i]);
+	for (unsigned int i = 0; i < PORT_ROWS && p->up; i++)
+		kick(p, &p->rows[i]);
+}

@@ -1,0 +1,583 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * session - one claim of one device, from CLAIM to RELEASE.
+ *
+ * Timers
+ *   tick    while UP: is it time for a RENEW, is the target there (pulse.h)?
+ *   again   while LOST: the next attempt to connect, with back-off.
+ *   limit   while LOST or RETURNING: the target must have ended the lease by
+ *           then. While RELEASING: the answer is waited for no longer.
+ * Beside these the target says at once when it ends the session (watch.h).
+ *
+ *   NEW -> CONNECTING -> CLAIMING -> UP <-> LOST -> RETURNING -> UP
+ *   and RELEASING and ENDED from wherever it is.
+ */
+#include "client/session.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "client/claim.h"
+#include "client/pulse.h"
+#include "client/status.h"
+#include "client/target.h"
+#include "client/watch.h"
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "common/rpcclnt.h"
+
+#define RETURN_TIMEOUT_MS	3000
+#define RELEASE_TIMEOUT_MS	2000
+#define AGAIN_FIRST_MS		100
+#define AGAIN_MAX_MS		2000
+
+struct session {
+	struct session_config config;
+	enum session_state state;
+	uint8_t instance[16];
+	struct target *target;
+	struct target_addr addr;	/* where it was found */
+	struct rpcclnt *clnt;
+	struct pulse pulse;
+	struct event *tick, *again, *limit;
+	unsigned int again_ms;
+	unsigned int returns;
+	void (*released)(void *user);
+	usbip_session handle;
+	struct watch watch;
+	struct claim_device device;
+	/* Results of calls; at most one of each is outstanding. */
+	usbip_claim_res claim_res;
+	usbip_renew_res renew_res;
+	usbip_stat_res release_res;
+	bool renewing, again_renew;	/* outstanding; wanted behind it */
+};
+
+const char *session_state_str(enum session_state state)
+{
+	switch (state) {
+	case SESSION_NEW:
+		return "new";
+	case SESSION_CONNECTING:
+		return "connecting";
+	case SESSION_CLAIMING:
+		return "claiming";
+	case SESSION_UP:
+		return "up";
+	case SESSION_LOST:
+		return "connection lost";
+	case SESSION_RETURNING:
+		return "reconnecting";
+	case SESSION_RELEASING:
+		return "releasing";
+	case SESSION_ENDED:
+		return "ended";
+	}
+	return "?";
+}
+
+static bool may_go(enum session_state from, enum session_state to)
+{
+	if (to == SESSION_ENDED)
+		return from != SESSION_ENDED;
+	if (to == SESSION_RELEASING)
+		return from != SESSION_ENDED && from != SESSION_RELEASING;
+	switch (from) {
+	case SESSION_NEW:
+		return to == SESSION_CONNECTING;
+	case SESSION_CONNECTING:
+		return to == SESSION_CLAIMING;
+	case SESSION_CLAIMING:
+		return to == SESSION_UP;
+	case SESSION_UP:
+		return to == SESSION_LOST;
+	case SESSION_LOST:
+		return to == SESSION_RETURNING;
+	case SESSION_RETURNING:
+		return to == SESSION_UP || to == SESSION_LOST;
+	case SESSION_RELEASING:
+	case SESSION_ENDED:
+		break;
+	}
+	return false;
+}
+
+/* The only writer of s->state. */
+static void session_set_state(struct session *s, enum session_state next)
+{
+	log_debug(LOG_TAG_SESSION, "%s at %s: %s -> %s", s->config.device,
+		  s->config.host, session_state_str(s->state),
+		  session_state_str(next));
+	assert(may_go(s->state, next));
+	s->state = next;
+}
+
+static void set_timer(struct event *ev, unsigned int ms)
+{
+	const struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+	evtimer_add(ev, &tv);
+}
+
+static void drop_connection(struct session *s)
+{
+	s->target = target_free(s->target);
+	s->clnt = rpcclnt_free(s->clnt);
+	s->renewing = false;
+	s->again_renew = false;
+}
+
+/* Neither up nor to come back. Says nothing to anybody. */
+static void finish(struct session *s)
+{
+	session_set_state(s, SESSION_ENDED);
+	event_del(s->tick);
+	event_del(s->again);
+	event_del(s->limit);
+}
+
+static void fail(struct session *s, const struct failure *f)
+{
+	finish(s);
+	s->config.failed(f, s->config.user);
+}
+
+static void end_with(struct session *s, const char *why)
+{
+	if (s->state == SESSION_RELEASING || s->state == SESSION_ENDED)
+		return;
+	finish(s);
+	s->config.ended(why, s->config.user);
+}
+
+void session_end(struct session *s, usbip_stat why)
+{
+	end_with(s, status_text(why));
+}
+
+/* ---- a connection is lost, and comes back -------------------------------- */
+
+static void lose(struct session *s)
+{
+	if (s->state != SESSION_UP && s->state != SESSION_RETURNING)
+		return;
+	if (s->state == SESSION_UP) {
+		s->again_ms = AGAIN_FIRST_MS;
+		/* Once more than the lease: the target counts from what it
+		 * got last, and one answer "expired" is better than a guess. */
+		set_timer(s->limit, (s->device.lease + 2) * 1000);
+		event_del(s->tick);
+		log_warning("connection to %s lost: trying again for %u s",
+			    s->config.host, s->device.lease);
+		session_set_state(s, SESSION_LOST);
+		s->config.lost(s->config.user);
+	} else {
+		session_set_state(s, SESSION_LOST);
+	}
+	set_timer(s->again, s->again_ms);
+	s->again_ms *= 2;
+	if (s->again_ms > AGAIN_MAX_MS)
+		s->again_ms = AGAIN_MAX_MS;
+}
+
+static void closed(int error, void *user)
+{
+	struct session *s = user;
+
+	log_debug(LOG_TAG_NET, "connection to %s ended: %s", s->config.host,
+		  error ? strerror(error < 0 ? -error : error) : "closed");
+	/* A claim that was not answered has failed by its own callback. */
+	lose(s);
+}
+
+static int make_clnt(struct session *s, int fd)
+{
+	struct rpcclnt_config config = {
+		.base = s->config.base,
+		.prog = USBIP_PROGRAM,
+		.vers = USBIP_V1,
+		.record_max = USBIP_DATA_MAX + USBIP_RECORD_EXTRA,
+		.closed = closed,
+		.user = s,
+	};
+
+	pulse_begin(&s->pulse, fd);
+	return rpcclnt_new(&s->clnt, fd, &config);
+}
+
+static void send_renew(struct session *s, bool all);
+
+static void returned(int fd, const struct target_addr *addr, void *user)
+{
+	struct session *s = user;
+
+	s->target = target_free(s->target);
+	if (make_clnt(s, fd)) {
+		close(fd);
+		lose(s);
+		return;
+	}
+	send_renew(s, true);
+}
+
+static void return_failed(const struct failure *f, void *user)
+{
+	struct session *s = user;
+
+	log_debug(LOG_TAG_NET, "%s", f->text);
+	s->target = target_free(s->target);
+	lose(s);
+}
+
+static void try_again(evutil_socket_t fd, short what, void *user)
+{
+	struct session *s = user;
+	struct target_config config = {
+		.base = s->config.base,
+		.host = s->config.host,
+		.known = &s->addr,
+		.timeout_ms = RETURN_TIMEOUT_MS,
+		.connected = returned,
+		.failed = return_failed,
+		.user = s,
+	};
+
+	/* What still comes by the old one has been heard by now. */
+	s->clnt = rpcclnt_free(s->clnt);
+	s->renewing = false;
+	session_set_state(s, SESSION_RETURNING);
+	if (target_new(&s->target, &config))
+		lose(s);
+}
+
+static void limit_reached(evutil_socket_t fd, short what, void *user)
+{
+	struct session *s = user;
+
+	if (s->state != SESSION_RELEASING) {
+		end_with(s, "the connection was lost for longer than the lease");
+		return;
+	}
+	finish(s);
+	s->released(s->config.user);
+}
+
+/* ---- RENEW --------------------------------------------------------------- */
+
+static void renewed(const struct rpc_err *err, void *user)
+{
+	struct session *s = user;
+
+	s->renewing = false;
+	if (s->state != SESSION_UP && s->state != SESSION_RETURNING)
+		return;
+	if (err->re_status == RPC_TIMEDOUT && s->state == SESSION_UP &&
+	    pulse_is_there(&s->pulse)) {
+		session_renew(s);
+		return;
+	}
+	if (err->re_status != RPC_SUCCESS) {
+		/* CANTRECV: closed() follows. Else the connection is of no use. */
+		if (err->re_status != RPC_CANTRECV)
+			lose(s);
+		return;
+	}
+	pulse_heard(&s->pulse);
+	if (s->renew_res.status != USBIP_OK) {
+		session_end(s, s->renew_res.status);
+		return;
+	}
+	s->device.lease = claim_lease(s->renew_res.usbip_renew_res_u.lease);
+	if (s->state == SESSION_RETURNING) {
+		s->returns++;
+		event_del(s->limit);
+		session_set_state(s, SESSION_UP);
+		log_info("connection to %s is back", s->config.host);
+		set_timer(s->tick, s->device.lease * 1000 / PULSE_TICKS);
+		watch_begin(&s->watch, s->clnt);
+		s->config.restored(s->config.user);
+	}
+	if (s->again_renew)
+		session_renew(s);
+}
+
+/* One that waits behind data must not keep the next one past the lease. */
+static unsigned int renew_timeout_ms(const struct session *s)
+{
+	unsigned int third = s->device.lease * 1000 / 3;
+
+	return third < PULSE_TIMEOUT_MS ? third : PULSE_TIMEOUT_MS;
+}
+
+static void send_renew(struct session *s, bool all)
+{
+	struct port_ack acks[PORT_ROWS];
+	usbip_ack wire[PORT_ROWS];
+	usbip_renew_args args = { .session = s->handle };
+	size_t n = s->config.acks(acks, all, s->config.user);
+
+	for (size_t i = 0; i < n && i < USBIP_ENDPOINTS_MAX; i++)
+		wire[i] = (usbip_ack){ acks[i].endpoint, acks[i].acked };
+	args.acks.acks_len = (u_int)(n < USBIP_ENDPOINTS_MAX ?
+				     n : USBIP_ENDPOINTS_MAX);
+	args.acks.acks_val = wire;
+	s->again_renew = false;
+	pulse_renews(&s->pulse);
+	rpcclnt_next(s->clnt, renew_timeout_ms(s), renewed, s);
+	memset(&s->renew_res, 0, sizeof(s->renew_res));
+	/* If it can not be sent, closed() is on its way. */
+	s->renewing = usbip_renew_1(&args, &s->renew_res,
+				    rpcclnt_handle(s->clnt)) == RPC_SUCCESS;
+}
+
+void session_renew(struct session *s)
+{
+	if (s->state != SESSION_UP)
+		return;
+	if (s->renewing) {
+		s->again_renew = true;
+		return;
+	}
+	send_renew(s, false);
+}
+
+static void tick_due(evutil_socket_t fd, short what, void *user)
+{
+	struct session *s = user;
+	/* EVENTS is always outstanding. */
+	bool waiting = rpcclnt_outstanding(s->clnt) > !s->watch.none;
+
+	set_timer(s->tick, s->device.lease * 1000 / PULSE_TICKS);
+	if (pulse_tick(&s->pulse, waiting) && !s->renewing)
+		session_renew(s);
+}
+
+void session_heard(struct session *s)
+{
+	pulse_heard(&s->pulse);
+}
+
+static void watch_heard(void *user)
+{
+	session_heard(user);
+}
+
+static void watch_ended(usbip_stat why, void *user)
+{
+	session_end(user, why);
+}
+
+/* ---- CLAIM --------------------------------------------------------------- */
+
+static void claim_answered(struct session *s, const struct rpc_err *err)
+{
+	const usbip_claim_ok *ok = &s->claim_res.usbip_claim_res_u.claim;
+	struct failure f;
+	int r;
+
+	if (err->re_status != RPC_SUCCESS) {
+		status_rpc_failure(&f, err, s->config.host);
+		fail(s, &f);
+		return;
+	}
+	if (s->claim_res.status != USBIP_OK) {
+		claim_refused(&f, &s->claim_res, s->config.host,
+			      s->config.device);
+		fail(s, &f);
+		return;
+	}
+	r = claim_learn(&s->device, ok);
+	if (r) {
+		failure_set(&f, FAILURE_OTHER, "claim %s at %s: %s",
+			    s->config.device, s->config.host, strerror(-r));
+		fail(s, &f);
+		return;
+	}
+	s->handle = ok->session;
+	watch_init(&s->watch, ok);
+	session_set_state(s, SESSION_UP);
+	set_timer(s->tick, s->device.lease * 1000 / PULSE_TICKS);
+	watch_begin(&s->watch, s->clnt);
+	s->config.claimed(s->config.user);
+}
+
+static void claimed(const struct rpc_err *err, void *user)
+{
+	struct session *s = user;
+
+	if (s->state == SESSION_CLAIMING)
+		claim_answered(s, err);
+	xdr_free((xdrproc_t)xdr_usbip_claim_res, &s->claim_res);
+}
+
+static void send_claim(struct session *s)
+{
+	struct rpc_err err = { .re_status = RPC_SUCCESS };
+	char host[USBIP_HOST_MAX + 1] = "";
+	usbip_claim_args args = {
+		.device = (char *)(uintptr_t)s->config.device,
+		.host = host,
+	};
+
+	gethostname(host, sizeof(host) - 1);
+	memcpy(args.instance, s->instance, sizeof(args.instance));
+	rpcclnt_next(s->clnt, s->config.timeout_ms, claimed, s);
+	memset(&s->claim_res, 0, sizeof(s->claim_res));
+	err.re_status = usbip_claim_1(&args, &s->claim_res,
+				      rpcclnt_handle(s->clnt));
+	if (err.re_status != RPC_SUCCESS)
+		claim_answered(s, &err);
+}
+
+static void connected(int fd, const struct target_addr *addr, void *user)
+{
+	struct session *s = user;
+	struct failure f;
+	int r;
+
+	s->addr = *addr;
+	s->target = target_free(s->target);
+	r = make_clnt(s, fd);
+	if (r) {
+		close(fd);
+		failure_set(&f, FAILURE_OTHER, "%s", strerror(-r));
+		fail(s, &f);
+		return;
+	}
+	session_set_state(s, SESSION_CLAIMING);
+	send_claim(s);
+}
+
+static void connect_failed(const struct failure *f, void *user)
+{
+	fail(user, f);
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+static void released(const struct rpc_err *err, void *user)
+{
+	struct session *s = user;
+
+	if (s->state != SESSION_RELEASING)
+		return;
+	finish(s);
+	s->released(s->config.user);
+}
+
+void session_release(struct session *s, void (*done)(void *user))
+{
+	usbip_session_args args = { .session = s->handle };
+	bool up = s->state == SESSION_UP;
+
+	if (s->state == SESSION_ENDED) {
+		done(s->config.user);
+		return;
+	}
+	if (s->state == SESSION_RELEASING)
+		return;
+	s->released = done;
+	session_set_state(s, SESSION_RELEASING);
+	event_del(s->tick);
+	event_del(s->again);
+	set_timer(s->limit, up ? RELEASE_TIMEOUT_MS : 0);
+	if (!up)
+		return;
+	rpcclnt_next(s->clnt, RELEASE_TIMEOUT_MS, released, s);
+	memset(&s->release_res, 0, sizeof(s->release_res));
+	/* If it can not be sent, the limit ends it. */
+	usbip_release_1(&args, &s->release_res, rpcclnt_handle(s->clnt));
+}
+
+static int begin(struct session *s)
+{
+	struct target_config config = {
+		.base = s->config.base,
+		.host = s->config.host,
+		.port = s->config.tcp_port,
+		.timeout_ms = s->config.timeout_ms,
+		.connected = connected,
+		.failed = connect_failed,
+		.user = s,
+	};
+
+	if (getrandom(s->instance, sizeof(s->instance), 0) !=
+	    sizeof(s->instance))
+		return -errno;
+	s->tick = evtimer_new(s->config.base, tick_due, s);
+	s->again = evtimer_new(s->config.base, try_again, s);
+	s->limit = evtimer_new(s->config.base, limit_reached, s);
+	if (!s->tick || !s->again || !s->limit)
+		return -ENOMEM;
+	session_set_state(s, SESSION_CONNECTING);
+	return target_new(&s->target, &config);
+}
+
+int session_new(struct session **sp, const struct session_config *config)
+{
+	struct session *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	s->config = *config;
+	s->watch.heard = watch_heard;
+	s->watch.ended = watch_ended;
+	s->watch.user = s;
+	r = begin(s);
+	if (r) {
+		session_free(s);
+		return r;
+	}
+	*sp = s;
+	return 0;
+}
+
+struct session *session_free(struct session *s)
+{
+	if (!s)
+		return NULL;
+	/* Callbacks of calls run in here: they see that it is over. */
+	if (s->state != SESSION_ENDED && s->tick && s->again && s->limit)
+		finish(s);
+	drop_connection(s);
+	if (s->tick)
+		event_free(s->tick);
+	if (s->again)
+		event_free(s->again);
+	if (s->limit)
+		event_free(s->limit);
+	answer_descriptors_deinit(&s->device.descriptors);
+	free(s);
+	return NULL;
+}
+
+enum session_state session_state(const struct session *s)
+{
+	return s->state;
+}
+
+const struct claim_device *session_device(const struct session *s)
+{
+	return &s->device;
+}
+
+unsigned int session_returns(const struct session *s)
+{
+	return s->returns;
+}
+
+struct rpcclnt *session_clnt(const struct session *s)
+{
+	return s->state == SESSION_UP ? s->clnt : NULL;
+}
+
+usbip_session session_handle(const struct session *s)
+{
+	return s->handle;
+}

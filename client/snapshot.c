@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * snapshot - an attachment at one moment, as JSON.
+ */
+#include "client/snapshot.h"
+
+#include <unistd.h>
+
+#include "client/text.h"
+
+static json_t *target_json(const struct snapshot *s)
+{
+	const struct claim_device *d = s->device;
+	const uint8_t *desc = d->descriptors.device;
+	char name[160];
+
+	text_device_name(s->names->maker, s->names->product, name, sizeof(name));
+	return json_pack("{s:s, s:s, s:o, s:o, s:s, s:s, s:i}",
+			 "host", s->host, "busid", d->busid,
+			 "vendor", json_sprintf("%04x", usb_get16(desc + 8)),
+			 "product", json_sprintf("%04x", usb_get16(desc + 10)),
+			 "name", name, "speed", usb_speed_text(d->speed),
+			 "lease", (int)d->lease);
+}
+
+static json_t *urbs_json(const struct snapshot *s)
+{
+	const struct port_stats *n = s->stats;
+
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}",
+			 "in", (json_int_t)n->urbs_in,
+			 "out", (json_int_t)n->urbs_out,
+			 "outstanding", (json_int_t)s->outstanding,
+			 "failed", (json_int_t)n->failed,
+			 "unlinked", (json_int_t)n->unlinked,
+			 "resent", (json_int_t)n->resent);
+}
+
+json_t *snapshot_json(const struct snapshot *s)
+{
+	return json_pack("{s:i, s:i, s:i, s:i, s:i, s:I, s:s, s:s, s:i, s:o, "
+			 "s:o, s:{s:I, s:I}}",
+			 "port", (int)s->port,
+			 "bus", (int)s->place->busnum,
+			 "hub_port", (int)s->place->hubport,
+			 "device", (int)s->devnum,
+			 "pid", (int)getpid(),
+			 "since", (json_int_t)s->since,
+			 "state", s->state,
+			 "session", s->session,
+			 "reconnects", (int)s->reconnects,
+			 "target", target_json(s),
+			 "urbs", urbs_json(s),
+			 "bytes",
+			 "in", (json_int_t)s->stats->bytes_in,
+			 "out", (json_int_t)s->stats->bytes_out);
+}

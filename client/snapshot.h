@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * snapshot - an attachment at one moment, as JSON for the control socket.
+ * usbip-rpc(1) documents the names.
+ */
+#ifndef USBIP_CLIENT_SNAPSHOT_H
+#define USBIP_CLIENT_SNAPSHOT_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <time.h>
+
+#include "client/claim.h"
+#include "client/names.h"
+#include "client/port.h"
+#include "client/vhci.h"
+
+struct snapshot {
+	unsigned int port;
+	const struct vhci_place *place;
+	unsigned int devnum;
+	const struct names *names;
+	const char *host;
+	const struct claim_device *device;
+	time_t since;			/* 0: not attached yet */
+	const char *state, *session;
+	unsigned int reconnects;
+	const struct port_stats *stats;
+	size_t outstanding;
+};
+
+/* A new object; NULL: out of memory. */
+json_t *snapshot_json(const struct snapshot *s);
+
+#endif

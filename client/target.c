@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * target - the way to a target.
+ *
+ * Every address of the host is tried in the order of the resolver: first its
+ * rpcbind (unless the port is given), then the service. If none works the
+ * failure that got furthest is the one that is told: a refused port says more
+ * than an unreachable network.
+ */
+#include "client/target.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "common/rpcb.h"
+#include "rpc/usbip.h"
+
+/* How far an attempt got. */
+enum reach {
+	REACH_NOTHING,
+	REACH_NAME,		/* no such name */
+	REACH_SILENCE,		/* no answer, or no way */
+	REACH_HOST,		/* the host refused */
+	REACH_RPCBIND,		/* rpcbind knows no such service */
+};
+
+struct target {
+	struct target_config config;
+	char *host;
+	struct addrinfo *list, *next;
+	struct target_addr addr;	/* the one that is being tried */
+	struct event *begin;
+	struct event *deadline;		/* of this address */
+	unsigned int attempt_ms;
+	struct event *io;		/* a connection in the making */
+	int fd;
+	struct rpcb_find *find;
+	enum reach reach;
+	struct failure failure;
+};
+
+static void note_failure(struct target *t, enum reach reach,
+			 enum failure_code code, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static void note_failure(struct target *t, enum reach reach,
+			 enum failure_code code, const char *format, ...)
+{
+	char text[sizeof(t->failure.text)];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	log_debug(LOG_TAG_NET, "%s", text);
+	if (reach <= t->reach)
+		return;
+	t->reach = reach;
+	failure_set(&t->failure, code, "%s", text);
+}
+
+/* "target (10.9.0.1)", or the address alone if that is what was given. */
+static void say_where(const struct target *t, char *text, size_t size)
+{
+	char addr[NI_MAXHOST] = "?";
+
+	getnameinfo((const struct sockaddr *)&t->addr.addr, t->addr.len, addr,
+		    sizeof(addr), NULL, 0, NI_NUMERICHOST);
+	if (strcmp(addr, t->host))
+		snprintf(text, size, "%s (%s)", t->host, addr);
+	else
+		snprintf(text, size, "%s", addr);
+}
+
+static unsigned int addr_port(const struct target_addr *a)
+{
+	/* in the same place for both families */
+	return ntohs(((const struct sockaddr_in *)&a->addr)->sin_port);
+}
+
+static void set_port(struct target_addr *a, uint16_t port)
+{
+	((struct sockaddr_in *)&a->addr)->sin_port = htons(port);
+}
+
+_Static_assert(offsetof(struct sockaddr_in, sin_port) ==
+	       offsetof(struct sockaddr_in6, sin6_port), "ports lie alike");
+
+static void end_attempt(struct target *t)
+{
+	t->find = rpcb_find_free(t->find);
+	if (t->io)
+		event_free(t->io);
+	t->io = NULL;
+	if (t->fd >= 0)
+		close(t->fd);
+	t->fd = -1;
+}
+
+static void try_next(struct target *t);
+
+static void connect_failed(struct target *t, int error)
+{
+	char where[300];
+
+	say_where(t, where, sizeof(where));
+	if (error == ECONNREFUSED)
+		note_failure(t, REACH_HOST, FAILURE_UNREACHABLE,
+			     "%s refuses port %u: is usbip-rpcd running there, "
+			     "and does the firewall let it through?", where,
+			     addr_port(&t->addr));
+	else
+		note_failure(t, REACH_SILENCE, FAILURE_UNREACHABLE,
+			     "cannot connect to %s port %u: %s", where,
+			     addr_port(&t->addr), strerror(error));
+	end_attempt(t);
+	try_next(t);
+}
+
+static void connected(evutil_socket_t fd, short what, void *user)
+{
+	struct target *t = user;
+	socklen_t len = sizeof(int);
+	int error = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len))
+		error = errno;
+	if (error) {
+		connect_failed(t, error);
+		return;
+	}
+	event_free(t->io);
+	t->io = NULL;
+	event_del(t->deadline);
+	/* The callback may free t. */
+	t->config.connected(steal_fd(&t->fd), &t->addr, t->config.user);
+}
+
+static void begin_connect(struct target *t)
+{
+	int r;
+
+	t->fd = socket(t->addr.addr.ss_family,
+		       SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (t->fd < 0) {
+		connect_failed(t, errno);
+		return;
+	}
+	r = connect(t->fd, (struct sockaddr *)&t->addr.addr, t->addr.len);
+	if (r && errno != EINPROGRESS) {
+		connect_failed(t, errno);
+		return;
+	}
+	t->io = event_new(t->config.base, t->fd, EV_WRITE, connected, t);
+	if (!t->io || event_add(t->io, NULL))
+		connect_failed(t, ENOMEM);
+}
+
+static void note_rpcb(struct target *t, enum rpcb_why why, int error)
+{
+	char where[300];
+
+	say_where(t, where, sizeof(where));
+	switch (why) {
+	case RPCB_FOUND:
+		return;
+	case RPCB_NO_HOST:
+		note_failure(t, REACH_SILENCE, FAILURE_UNREACHABLE,
+			     "cannot reach %s: %s", where,
+			     strerror(error < 0 ? -error : error));
+		return;
+	case RPCB_NO_RPCBIND:
+		note_failure(t, REACH_HOST, FAILURE_UNREACHABLE,
+			     "no rpcbind at %s (port 111 is refused): start it "
+			     "there, or give the service's port with --tcp-port",
+			     where);
+		return;
+	case RPCB_NOT_REGISTERED:
+		note_failure(t, REACH_RPCBIND, FAILURE_UNREACHABLE,
+			     "rpcbind at %s knows no service %u: is usbip-rpcd "
+			     "running there?", t->host, USBIP_PROGRAM);
+		return;
+	case RPCB_TIMED_OUT:
+		note_failure(t, REACH_SILENCE, FAILURE_UNREACHABLE,
+			     "no answer from port 111 (rpcbind) of %s: is the "
+			     "host up, and does its firewall let it through?",
+			     where);
+		return;
+	}
+}
+
+static void found(enum rpcb_why why, int error, const struct sockaddr *addr,
+		  socklen_t len, void *user)
+{
+	struct target *t = user;
+
+	if (why != RPCB_FOUND || len > sizeof(t->addr.addr)) {
+		note_rpcb(t, why, error);
+		end_attempt(t);
+		try_next(t);
+		return;
+	}
+	memcpy(&t->addr.addr, addr, len);
+	t->addr.len = len;
+	log_debug(LOG_TAG_NET, "%s: the service is at port %u", t->host,
+		  addr_port(&t->addr));
+	begin_connect(t);
+}
+
+static void ask_rpcbind(struct target *t)
+{
+	int r;
+
+	set_port(&t->addr, 111);
+	r = rpcb_find_new(&t->find, t->config.base,
+			  (struct sockaddr *)&t->addr.addr, t->addr.len,
+			  USBIP_PROGRAM, USBIP_V1, t->attempt_ms,
+			  found, t);
+	if (!r)
+		return;
+	note_rpcb(t, RPCB_NO_HOST, r);
+	try_next(t);
+}
+
+static void fail(struct target *t)
+{
+	event_del(t->deadline);
+	end_attempt(t);
+	if (t->reach == REACH_NOTHING)
+		failure_set(&t->failure, FAILURE_UNREACHABLE,
+			    "no answer from %s: is it up, and does its "
+			    "firewall let us through?", t->host);
+	/* The callback may free t. */
+	t->config.failed(&t->failure, t->config.user);
+}
+
+static void try_next(struct target *t)
+{
+	const struct timeval limit = {
+		.tv_sec = t->attempt_ms / 1000,
+		.tv_usec = t->attempt_ms % 1000 * 1000,
+	};
+	struct addrinfo *a = t->next;
+
+	if (!a || evtimer_add(t->deadline, &limit)) {
+		fail(t);
+		return;
+	}
+	t->next = a->ai_next;
+	memcpy(&t->addr.addr, a->ai_addr, a->ai_addrlen);
+	t->addr.len = a->ai_addrlen;
+	if (!t->config.port) {
+		ask_rpcbind(t);
+		return;
+	}
+	set_port(&t->addr, t->config.port);
+	begin_connect(t);
+}
+
+static void begin(evutil_socket_t fd, short what, void *user)
+{
+	struct target *t = user;
+
+	if (t->config.known) {
+		t->addr = *t->config.known;
+		begin_connect(t);
+	} else {
+		try_next(t);
+	}
+}
+
+/* The time of one address is over. */
+static void timed_out(evutil_socket_t fd, short what, void *user)
+{
+	struct target *t = user;
+
+	if (t->fd >= 0) {
+		connect_failed(t, ETIMEDOUT);
+		return;
+	}
+	if (t->find)
+		note_rpcb(t, RPCB_TIMED_OUT, 0);
+	end_attempt(t);
+	try_next(t);
+}
+
+/* Not found is a failure like the others, told by the callback. */
+static void resolve(struct target *t)
+{
+	struct addrinfo hints = {
+		.ai_family = AF_UNSPEC,
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_ADDRCONFIG,
+	};
+	unsigned int n = 0;
+	int r = getaddrinfo(t->host, NULL, &hints, &t->list);
+
+	/* AI_ADDRCONFIG hides loopback addresses where there is no network. */
+	if (r) {
+		hints.ai_flags = 0;
+		r = getaddrinfo(t->host, NULL, &hints, &t->list);
+	}
+	if (r)
+		note_failure(t, REACH_NAME, FAILURE_UNREACHABLE,
+			     "cannot find the host %s: %s", t->host,
+			     gai_strerror(r));
+	t->next = t->list;
+	/* A silent address must not use up the time of the next one. */
+	for (struct addrinfo *a = t->list; a; a = a->ai_next)
+		n++;
+	if (n)
+		t->attempt_ms /= n;
+}
+
+int target_new(struct target **tp, const struct target_config *config)
+{
+	const struct timeval soon = { 0, 0 };
+	const struct timeval limit = {
+		.tv_sec = config->timeout_ms / 1000,
+		.tv_usec = config->timeout_ms % 1000 * 1000,
+	};
+	struct target *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return -ENOMEM;
+	t->config = *config;
+	t->attempt_ms = config->timeout_ms;
+	t->fd = -1;
+	t->host = strdup(config->host);
+	t->begin = evtimer_new(config->base, begin, t);
+	t->deadline = evtimer_new(config->base, timed_out, t);
+	if (!t->host || !t->begin || !t->deadline ||
+	    evtimer_add(t->begin, &soon) || evtimer_add(t->deadline, &limit)) {
+		target_free(t);
+		return -ENOMEM;
+	}
+	if (!config->known)
+		resolve(t);
+	*tp = t;
+	return 0;
+}
+
+struct target *target_free(struct target *t)
+{
+	if (!t)
+		return NULL;
+	end_attempt(t);
+	if (t->begin)
+		event_free(t->begin);
+	if (t->deadline)
+		event_free(t->deadline);
+	if (t->list)
+		freeaddrinfo(t->list);
+	free(t->host);
+	free(t);
+	return NULL;
+}
