@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * hcd-dev.h - a device in software, as the kernel's "gadget zero" is one:
+ * 0525:a4a0 with a bulk source and sink and an interrupt source and sink, for
+ * the kernel's usbtest. Knows nothing of how requests come and answers go.
+ */
+#ifndef USBIP_TESTS_HCD_DEV_H
+#define USBIP_TESTS_HCD_DEV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <linux/usbip_rpc.h>
+
+#define HCD_DEV_IN_MAX	(1U << 20)	/* the most that one answer holds */
+
+/**
+ * struct hcd_dev - the device
+ * @speed:	enum usbip_rpc_speed
+ * @mod63:	data is usbtest's pattern 1 and is checked, not zeros
+ * @config, @halted: state that requests change; @halted a bit per endpoint
+ * @stored:	what vendor request 0x5b wrote, for 0x5c to read
+ * @bad_data:	OUT transfers whose bytes were not the pattern
+ * @resets:	RESETs seen (counted by the owner)
+ */
+struct hcd_dev {
+	uint32_t speed;
+	bool mod63;
+	uint8_t config;
+	uint32_t halted;
+	uint8_t stored[4096];
+	unsigned int bad_data;
+	unsigned int resets;
+};
+
+/*
+ * Do what a SUBMIT asks. @out: its data; @in: room for HCD_DEV_IN_MAX bytes.
+ * Returns the status of the COMPLETE and sets *actual.
+ */
+int hcd_dev_submit(struct hcd_dev *d, const struct usbip_rpc_submit *s,
+		   const uint8_t *out, uint8_t *in, uint32_t *actual);
+
+#endif

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The host's side of a run, for ./run: listen to the guests, do what their jobs
+# ask for, and see when they are gone. Uses $work, $nonce and the pid_* of run.
+
+# serve_guest NAME: read what init and the jobs of a guest print until the guest
+# is gone. Test points of the guest that runs the jobs are numbered and printed
+# as they come, the rest goes to the log; requests are answered.
+serve_guest() {
+	exec 4>"$work/$1.tty.in"
+	n=0 bad=0 job=
+	: >"$work/$1.log"
+	while IFS= read -r line; do
+		case $line in
+		"@host $nonce "*)
+			set_answer "$1" ${line#"@host $nonce "}
+			echo "$answer" >&4
+			;;
+		"@job "*)
+			job=${line#@job }
+			job=${job%.sh} job=${job#job-}
+			[ -n "$quiet$narrate" ] || echo "# job $job"
+			;;
+		"ok - "* | "not ok - "*)
+			n=$((n + 1))
+			[ "${line%% *}" = ok ] || bad=1
+			[ -n "$quiet" ] || [ -n "$narrate" -a "${line%% *}" = ok ] ||
+				echo "${line%% - *} $n - $job: ${line#* - }"
+			;;
+		"@say "*) [ -z "$narrate" ] || printf '%s\n' "${line#@say }" ;;
+		"#"*) [ -n "$quiet" ] || printf '%s\n' "$line" ;;
+		esac
+		printf '%s\n' "$line" >>"$work/$1.log"
+	done
+	echo "$n $bad" >"$work/$1.points"
+}
+
+# set_answer GUEST VERB ARG...: do it; $answer becomes one line, "ok ..." or why not
+set_answer() {
+	guest=$1 verb=$2; shift 2
+	case $verb in
+	monitor) # GUEST COMMAND...: a line for QEMU's monitor
+		g=$1; shift
+		if [ -p "$work/$g.mon.in" ] &&
+			timeout 5 sh -c "echo '$*' >'$work/$g.mon.in'"; then
+			answer="ok $*"
+		else
+			answer="no monitor of $g"
+		fi
+		;;
+	serial-say) # TEXT: on the far end of the serial adapter's line
+		if timeout 5 sh -c "printf '%s\n' '$*' >'$work/serial.in'"; then
+			answer="ok $*"
+		else
+			answer="nobody at the serial line"
+		fi
+		;;
+	serial-heard) # the last line that came from the serial adapter
+		answer="ok $(tail -1 "$work/serial.log")"
+		;;
+	serial-sum) # BYTES: the checksum of the last so many that came
+		answer="ok $(tail -c "$1" "$work/serial.log" | sha256sum)"
+		;;
+	file-sum) # FILE: the checksum of a file that the host keeps
+		answer="ok $(sha256sum <"$work/$1")"
+		;;
+	result) # 0|1: how the jobs of this guest ended
+		[ "$1" = 0 ] || bad=1
+		echo "$1" >"$work/$guest.result"
+		answer="ok $1"
+		;;
+	clock) # the host's: a guest's own lies under emulation
+		answer="ok $(date +%s.%N)"
+		;;
+	*) answer="the host knows no $verb" ;;
+	esac
+}
+
+# await_guests: return when the guests are gone. When the one that runs the jobs
+# is, the other has a few seconds to follow; timeout(1) bounds them all.
+await_guests() {
+	eval "wait \$pid_$main" || :
+	for g in $guests; do
+		eval "p=\$pid_$g"
+		for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+			kill -0 "$p" 2>/dev/null || break
+			sleep 0.5
+		done
+		kill "$p" 2>/dev/null
+	done
+	# Their last words are in the pipes; a guest that never opened its
+	# pipes leaves a reader that waits for ever.
+	for g in $guests; do
+		eval "p=\$serve_$g"
+		for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+			kill -0 "$p" 2>/dev/null || break
+			sleep 0.1
+		done
+		kill "$p" 2>/dev/null
+	done
+}

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The kernel's own host controller tests against hcd-emul, at all speeds, with
+# data that is zeros and with data that is checked on both sides.
+. /lab/hcd-lib.sh
+
+# case count length vary sglen
+table='
+0 10 0 0 0
+1 100 1024 0 0
+2 100 1024 0 0
+3 60 4096 512 0
+4 60 4096 1024 0
+5 20 1024 0 32
+6 20 1024 0 32
+7 20 4096 512 32
+8 20 4096 1024 32
+9 20 0 0 0
+10 20 0 0 32
+11 40 1024 0 0
+12 40 1024 0 0
+13 20 1024 0 0
+14 40 256 7 0
+17 40 1024 0 0
+18 40 1024 0 0
+19 40 1024 0 0
+20 40 1024 0 0
+21 40 256 7 0
+24 20 1024 0 32
+25 20 64 0 0
+26 20 64 0 0
+27 20 1024 0 32
+28 20 1024 0 32
+29 20 1024 0 0
+'
+
+run_case() { # NAME CASE ARGUMENT...
+	local name=$1 case=$2 out rc; shift 2
+	out=$(timeout 120 /lab/testusb "$emul_node" "$case" "$@" 2>&1)
+	rc=$?
+	[ $rc != 77 ] || return 0 # not with this pattern or these endpoints
+	[ $rc = 0 ] && done=$((done + 1)) && return
+	ok "$name: usbtest $case ($*): $out" false
+	dmesg | grep usbtest | tail -n 3 | sed 's/^/#   /'
+}
+
+# all NAME LEAST EMUL-ARGUMENT...: LEAST cases have to apply, and pass
+all() {
+	local name=$1 least=$2 case args; shift 2
+	ok "$name: attach" emul "$@" || return
+	ok "$name: usbtest binds" emul_ready || return
+	done=0
+	while read -r case args <&8; do
+		run_case "$name" "$case" $args
+	done 8</tmp/table
+	ok "$name: $done cases of usbtest pass" [ $done -ge $least ]
+	ok "$name: no wrong data, no wrong message" emul_stop
+}
+
+echo "$table" | grep . >/tmp/table
+all high 26 -s high
+all super 26 -s super
+all super+ 26 -s super+
+all full 26 -s full
+all low 5 -s low
+all single 26 -s high -f single
+all "malformed answers" 26 -s high -f bad
+rmmod usbtest
+modprobe usbtest pattern=1
+all "high, checked" 22 -s high -m
+all "super, checked" 22 -s super -m
+rmmod usbtest
+modprobe usbtest
