@@ -26,6 +26,10 @@ device_of() { # VID:PID/SERIAL or VID:PID: the first one
 mkdir -p /tmp/mnt
 printf '* 127.0.0.1\n' >/tmp/exports
 ok "usbip-rpcd serves" serve || give_up "no service"
+for d in 46f4:0001/LAB-stick-ss 46f4:0001/LAB-stick-hs 46f4:0003 0627:0001 \
+	0403:6001 08e6:4433; do
+	ok "$d is plugged in" until_true 30 device_of "$d"
+done
 until_true 15 test -b /dev/sda
 for d in /sys/bus/usb/devices/[0-9]*-*; do
 	d=$(basename "$d")
