@@ -50,7 +50,7 @@ port=$(echo "$typed" | grep -o 'port [0-9]*' | head -1 | cut -d' ' -f2)
 until_true 15 eval 'disk_of $(here '$id')'
 step "The controller has a USB stick now." controller "lsusb -t"
 disk=$(disk_of "$(here $id)")
-step "" controller "usbip-rpc port"
+step "What usbip-rpc says of it." controller "usbip-rpc port"
 step "Mount it: the driver is Linux's own." \
 	controller "mount -t vfat /dev/$disk /mnt && ls -l /mnt"
 step "The same file, as the controller reads it." \
