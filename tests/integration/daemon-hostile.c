@@ -238,7 +238,13 @@ int main(int argc, char **argv)
 		claimed += stat == USBIP_OK;
 		if (stat == USBIP_OK) {
 			torment(c.session);
-			caller_release(&c);
+			stat = caller_release(&c);
+			if (stat)
+				printf("# round %d: RELEASE of %s: status %d\n",
+				       i, devices[i % 4], stat);
+		} else {
+			printf("# round %d: CLAIM of %s: status %d\n", i,
+			       devices[i % 4], stat);
 		}
 		caller_close(&c);
 	}
