@@ -33,6 +33,8 @@ static int open_file(struct inode *inode, struct file *filp)
 	mutex_init(&file->lock);
 	mutex_init(&file->read_lock);
 	init_waitqueue_head(&file->wait);
+	spin_lock_init(&file->handlers_lock);
+	init_waitqueue_head(&file->handled);
 	filp->private_data = file;
 	return stream_open(inode, filp);
 }
@@ -43,6 +45,7 @@ static int release_file(struct inode *inode, struct file *filp)
 	struct urpc_file *file = filp->private_data;
 
 	urpc_port_unplug(file);
+	urpc_urb_wait_for_handlers(file, MAX_SCHEDULE_TIMEOUT);
 	kfree(file);
 	return 0;
 }

@@ -6,6 +6,7 @@
  * hub, and a shared one, the USB 3 root hub. All they have of their own is
  * the hubs' ports; everything else is done per port.
  */
+#include <linux/dma-mapping.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
@@ -133,6 +134,13 @@ static int probe_controller(struct platform_device *pdev)
 	struct usb_hcd *hcd, *ss_hcd;
 	int ret;
 
+	/*
+	 * There is no DMA. But a device of the 32 bits that are the default
+	 * would need bounce buffers on a large machine, and drivers ask how
+	 * large these are: usb-storage would make its requests 256 KiB.
+	 */
+	if (dma_set_mask(dev, DMA_BIT_MASK(64)))
+		dev_dbg(dev, "no 64-bit DMA mask\n");
 	hcd = usb_create_hcd(&hc_driver, dev, dev_name(dev));
 	if (!hcd)
 		return -ENOMEM;

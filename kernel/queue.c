@@ -10,7 +10,6 @@
  * A message that meets a page which is not there is put back, the page is
  * faulted in with nothing held, and the message is tried again.
  */
-#include <linux/delay.h>
 #include <linux/pagemap.h>
 #include <linux/poll.h>
 #include "vhci.h"
@@ -207,7 +206,10 @@ static struct urpc_urb *find_sent(struct urpc_port *port, u64 id)
 	return NULL;
 }
 
-/* Copy the data of an answer: 0, 1: the URB is gone, or an error. */
+/*
+ * Copy the data of an answer: 0, 1: the URB is gone, or an error. Softirqs
+ * are off in a batch, and go on while one large answer is copied.
+ */
 static int copy_in(struct urpc_port *port, struct urpc_urb *u,
 		   struct iov_iter *from, u32 actual)
 	__must_hold(&port->lock)
@@ -216,7 +218,11 @@ static int copy_in(struct urpc_port *port, struct urpc_urb *u,
 
 	urpc_urb_set_state(port, u, URPC_URB_COPYIN);
 	spin_unlock_irq(&port->lock);
+	if (actual > BATCH_BYTES)
+		local_bh_enable();
 	ret = urpc_msg_get_data(from, u->urb, actual);
+	if (actual > BATCH_BYTES)
+		local_bh_disable();
 	spin_lock_irq(&port->lock);
 	if (u->gone) {
 		urpc_urb_give_back(port, u, -ESHUTDOWN);
@@ -228,23 +234,14 @@ static int copy_in(struct urpc_port *port, struct urpc_urb *u,
 }
 
 /*
- * The last URBs that failed in a write(), with references. The core runs
- * handlers in the order of givebacks, in one row for interrupt and isochronous
- * URBs and in one for the others: when the last has run, all have.
+ * Does its endpoint stop behind an URB that ends like this? Then write() is
+ * to return when its handler has.
  */
-struct failed {
-	struct urb *bulk;
-	struct urb *periodic;
-};
-
-static void note_failed(struct failed *failed, struct urb *urb)
+static bool is_stop(const struct urb *urb, int status, u32 actual)
 {
-	struct urb **last = &failed->bulk;
-
-	if (usb_pipeint(urb->pipe) || usb_pipeisoc(urb->pipe))
-		last = &failed->periodic;
-	usb_put_urb(*last);
-	*last = usb_get_urb(urb);
+	return status || urb->unlinked ||
+	       ((urb->transfer_flags & URB_SHORT_NOT_OK) &&
+		actual < urb->transfer_buffer_length);
 }
 
 /*
@@ -252,7 +249,7 @@ static void note_failed(struct failed *failed, struct urb *urb)
  */
 static int complete_urb(struct urpc_port *port, struct urpc_urb *u,
 			const struct usbip_rpc_complete *c,
-			struct iov_iter *from, struct failed *failed)
+			struct iov_iter *from)
 	__must_hold(&port->lock)
 {
 	int status = urpc_msg_status(c->status);
@@ -268,10 +265,8 @@ static int complete_urb(struct urpc_port *port, struct urpc_urb *u,
 			return min(ret, 0);
 	}
 	urb->actual_length = c->actual;
-	if (status || urb->unlinked ||
-	    ((urb->transfer_flags & URB_SHORT_NOT_OK) &&
-	     c->actual < urb->transfer_buffer_length))
-		note_failed(failed, urb);
+	if (is_stop(urb, status, c->actual))
+		urpc_urb_watch(u, port->file);
 	port->file->completed++;
 	urpc_urb_give_back(port, u, status);
 	return 0;
@@ -295,8 +290,7 @@ static int answer_reset(struct urpc_port *port,
  * then @from has not moved and *lenp is the length that must be there.
  */
 static ssize_t write_one(struct urpc_port *port, struct urpc_file *file,
-			 struct iov_iter *from, size_t *lenp,
-			 struct failed *failed)
+			 struct iov_iter *from, size_t *lenp)
 {
 	struct iov_iter start = *from;
 	struct usbip_rpc_complete c;
@@ -314,7 +308,7 @@ static ssize_t write_one(struct urpc_port *port, struct urpc_file *file,
 	if (port->file != file)
 		ret = -ENOTCONN;
 	else if (u)
-		ret = complete_urb(port, u, &c, from, failed);
+		ret = complete_urb(port, u, &c, from);
 	else if (c.msg.id && c.msg.id == port->reset_id)
 		ret = answer_reset(port, &c);
 	else
@@ -328,44 +322,12 @@ static ssize_t write_one(struct urpc_port *port, struct urpc_file *file,
 	return c.msg.len;
 }
 
-/*
- * Has the completion handler returned? While it runs, the URB is in use once,
- * or twice if it has been submitted again; then it has a record of ours.
- */
-static bool has_run(struct urb *urb)
-{
-	int uses = atomic_read(&urb->use_count);
-
-	return !uses || (uses == 1 && READ_ONCE(urb->hcpriv));
-}
-
-/*
- * Wait for the handler of an URB that was given back, and not for long, and let
- * go of it. It mostly has run when local_bh_enable() returns, but not if
- * another processor or ksoftirqd was running handlers at that moment.
- */
-static void wait_for_handler(struct urb *urb, ktime_t end)
-{
-	while (urb && !has_run(urb) && ktime_before(ktime_get(), end))
-		usleep_range(20, 50);
-	usb_put_urb(urb);
-}
-
-static void wait_for_handlers(const struct failed *failed)
-{
-	ktime_t end = ktime_add_ms(ktime_get(), URPC_HANDLERS_MS);
-
-	wait_for_handler(failed->bulk, end);
-	wait_for_handler(failed->periodic, end);
-}
-
 /* Take messages until it is time for a rest. As urpc_queue_write(). */
 static ssize_t write_batch(struct urpc_file *file, struct iov_iter *from,
 			   size_t *lenp)
 {
 	struct urpc_port *port = READ_ONCE(file->port);
 	size_t total = 0;
-	struct failed failed = {};
 	ssize_t ret;
 
 	if (!port)
@@ -373,13 +335,13 @@ static ssize_t write_batch(struct urpc_file *file, struct iov_iter *from,
 	/* the handlers of all run together, here, when this is enabled */
 	local_bh_disable();
 	do {
-		ret = write_one(port, file, from, lenp, &failed);
+		ret = write_one(port, file, from, lenp);
 		if (ret > 0)
 			total += ret;
 	} while (ret > 0 && iov_iter_count(from) && total < BATCH_BYTES);
 	local_bh_enable();
-	if (failed.bulk || failed.periodic)
-		wait_for_handlers(&failed);
+	/* mostly they have, but not if another processor was at it */
+	urpc_urb_wait_for_handlers(file, msecs_to_jiffies(URPC_HANDLERS_MS));
 	return total ?: ret;
 }
 

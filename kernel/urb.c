@@ -8,8 +8,8 @@
  *                         │                       │ └── bad data ──┘    │
  *                         └── dequeue, unplug ────┴── overdue, unplug ──┘
  *
- * An URB is given back exactly once, by urpc_urb_give_back(), the only place that sets
- * DONE. Who holds the port's lock may do so in the states PENDING and SENT;
+ * An URB is given back exactly once, by urpc_urb_give_back(), the only place
+ * that sets DONE. Who holds the port's lock may do so in the states PENDING and SENT;
  * in COPYOUT and COPYIN the URB belongs to the thread that copies, and what
  * happens meanwhile is left for it to find: an unlink in urb->unlinked, an
  * unplug in @gone. It copies without waiting for anything (msg.c), so this
@@ -87,13 +87,70 @@ void urpc_urb_give_back(struct urpc_port *port, struct urpc_urb *u, int status)
 	list_del(&u->unlink);
 	list_del(&u->doom);
 	hash_del(&u->hash);
-	kmem_cache_free(urb_cache, u);
+	if (!u->watcher)
+		kmem_cache_free(urb_cache, u);
 	usb_hcd_unlink_urb_from_ep(hcd, urb);
 	WRITE_ONCE(urb->hcpriv, NULL);
 
 	spin_unlock(&port->lock);
 	usb_hcd_giveback_urb(hcd, urb, status);
 	spin_lock(&port->lock);
+}
+
+/* Stands for the handler of a driver, and knows when that has returned. */
+static void run_handler(struct urb *urb)
+{
+	struct urpc_urb *u = urb->context;
+	struct urpc_file *file = u->watcher;
+	unsigned long flags;
+
+	urb->complete = u->complete;
+	urb->context = u->context;
+	kmem_cache_free(urb_cache, u);
+	urb->complete(urb);	/* the driver may have freed it behind this */
+
+	spin_lock_irqsave(&file->handlers_lock, flags);
+	if (!--file->n_handlers)
+		wake_up(&file->handled);
+	spin_unlock_irqrestore(&file->handlers_lock, flags);
+}
+
+/*
+ * Count an URB in @file until its handler has returned; to be given back
+ * right after. There is no other way to know: an URB must not be looked at
+ * once it was given back, since its driver may free the memory that it is in
+ * as soon as the handler is through, and not all do that by reference.
+ */
+void urpc_urb_watch(struct urpc_urb *u, struct urpc_file *file)
+{
+	u->watcher = file;
+	u->complete = u->urb->complete;
+	u->context = u->urb->context;
+	u->urb->complete = run_handler;
+	u->urb->context = u;
+	spin_lock(&file->handlers_lock);
+	file->n_handlers++;
+	spin_unlock(&file->handlers_lock);
+}
+
+/* Has every handler that is counted returned? */
+static bool have_run(struct urpc_file *file)
+{
+	bool ret;
+
+	spin_lock_irq(&file->handlers_lock);
+	ret = !file->n_handlers;
+	spin_unlock_irq(&file->handlers_lock);
+	return ret;
+}
+
+/*
+ * Wait for the handlers of all URBs that are watched for a file, at most
+ * @timeout jiffies.
+ */
+void urpc_urb_wait_for_handlers(struct urpc_file *file, unsigned long timeout)
+{
+	wait_event_timeout(file->handled, have_run(file), timeout);
 }
 
 /*
@@ -146,34 +203,52 @@ static void end_overdue(struct work_struct *work)
 	u = list_first_entry_or_null(&port->doomed, struct urpc_urb, doom);
 	if (u) {
 		left = u->deadline - jiffies;
-		queue_delayed_work(urpc_wq, &port->unlink_work, max(left, 1L));
+		/* mod: one unlinked since this began has set it, for later */
+		mod_delayed_work(urpc_wq, &port->unlink_work, max(left, 1L));
 	}
 	spin_unlock_irq(&port->lock);
 }
 
 /*
+ * URBs that are being copied at this moment: who copies finds them marked,
+ * and gives them back. All of them before the lock is dropped for the first
+ * time, as behind it an URB that is not marked is taken for one of a port
+ * that has a file.
+ */
+static void mark_copied(struct urpc_port *port)
+{
+	struct urpc_urb *u, *next;
+
+	list_for_each_entry_safe(u, next, &port->sent, link) {
+		if (u->state == URPC_URB_SENT)
+			continue;
+		u->gone = true;
+		list_del_init(&u->link);
+		list_del_init(&u->unlink);
+		list_del_init(&u->doom);
+	}
+}
+
+/*
  * Give back all URBs of a port that has been unplugged; in the second phase
- * of unplug(), with the lock held, dropped between URBs.
+ * of unplug(), with the lock held. There may be thousands: between two of
+ * them others have their turn.
  */
 void urpc_urb_flush(struct urpc_port *port)
 	__must_hold(&port->lock)
 {
 	struct urpc_urb *u;
 
+	mark_copied(port);
 	while (!list_empty(&port->sent) || !list_empty(&port->pending)) {
 		struct list_head *from = list_empty(&port->sent) ?
 					 &port->pending : &port->sent;
 
 		u = list_first_entry(from, struct urpc_urb, link);
-		if (u->state == URPC_URB_COPYOUT ||
-		    u->state == URPC_URB_COPYIN) {
-			u->gone = true;
-			list_del_init(&u->link);
-			list_del_init(&u->unlink);
-			list_del_init(&u->doom);
-		} else {
-			urpc_urb_give_back(port, u, -ESHUTDOWN);
-		}
+		urpc_urb_give_back(port, u, -ESHUTDOWN);
+		spin_unlock_irq(&port->lock);
+		cond_resched();
+		spin_lock_irq(&port->lock);
 	}
 	port->reset_wanted = false;
 	port->reset_id = 0;
@@ -257,10 +332,11 @@ static int queue_urb(struct urpc_port *port, struct urpc_urb *u)
 	WRITE_ONCE(urb->hcpriv, u);
 	urb->actual_length = 0;
 	port->udev = urb->dev;
+	if (urb->dev->state >= USB_STATE_ADDRESS)
+		port->devnum = urb->dev->devnum;
 	u->id = ++port->file->last_id;
 	list_add_tail(&u->link, &port->pending);
 	if (is_set_address(urb)) {
-		port->devnum = le16_to_cpu(setup_of(urb)->wValue);
 		urpc_urb_give_back(port, u, 0);
 		return 0;
 	}

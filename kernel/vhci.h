@@ -12,8 +12,9 @@
  *   hub.c   requests to the root hubs
  *
  * Locks, outer to inner: urpc_file.lock, plug_lock (port.c), urpc_port.lock,
- * file->wait.lock. A port's lock guards all that belongs to the port and to
- * the URBs of its device; there is no other lock on the data path.
+ * then file->wait.lock or file->handlers_lock. A port's lock guards all that
+ * belongs to the port and to the URBs of its device; there is no other lock on
+ * the data path.
  */
 #ifndef URPC_VHCI_H
 #define URPC_VHCI_H
@@ -55,6 +56,9 @@ struct urpc_port;
  * @lost:	the device was unplugged for system sleep, and there was no
  *		ATTACH or DETACH since. As @port
  * @wait:	readers and pollers
+ * @handlers_lock: guards @n_handlers; taken inside of the port's lock
+ * @n_handlers:	URBs that are watched: given back, the handler not returned
+ * @handled:	who waits for that to be none
  * @last_id:	the id given last; it and what follows: under the port's lock
  * @submitted..@dropped: as in struct usbip_rpc_status
  */
@@ -65,6 +69,9 @@ struct urpc_file {
 	struct urpc_port *port;
 	bool lost;
 	wait_queue_head_t wait;
+	spinlock_t handlers_lock;
+	unsigned int n_handlers;
+	wait_queue_head_t handled;
 
 	u64 last_id;
 	u64 submitted;
@@ -83,7 +90,7 @@ struct urpc_file {
  * @speed:	of that device, enum usbip_rpc_speed
  * @udev:	what the core has made of it; compared, never looked into. Goes
  *		when the core is done with it, so may outlive @file
- * @devnum:	its address
+ * @devnum:	its address, as of its last URB
  * @in_use:	it has been sent more than what enumeration asks
  * @reset_wanted: a driver reset it; to be told before the next URB in use
  * @reset_id:	of the RESET to be answered; 0: none, URBs may go
@@ -179,6 +186,8 @@ enum urpc_urb_state {
  * @doom:	in the port's @doomed, or empty
  * @deadline:	doomed: jiffies when to give back without an answer
  * @hash:	in the port's @ids
+ * @watcher:	the file that counts it until its handler has returned, or NULL
+ * @complete, @context: of the driver, while it is watched
  */
 struct urpc_urb {
 	struct urb *urb;
@@ -191,6 +200,9 @@ struct urpc_urb {
 	struct list_head doom;
 	unsigned long deadline;
 	struct hlist_node hash;
+	struct urpc_file *watcher;
+	usb_complete_t complete;
+	void *context;
 };
 
 /* main.c */
@@ -229,6 +241,8 @@ void urpc_urb_set_state(struct urpc_port *port, struct urpc_urb *u,
 			enum urpc_urb_state state);
 void urpc_urb_set_sent(struct urpc_port *port, struct urpc_urb *u);
 void urpc_urb_give_back(struct urpc_port *port, struct urpc_urb *u, int status);
+void urpc_urb_watch(struct urpc_urb *u, struct urpc_file *file);
+void urpc_urb_wait_for_handlers(struct urpc_file *file, unsigned long timeout);
 
 /* queue.c */
 bool urpc_queue_readable(const struct urpc_port *port);

@@ -80,5 +80,8 @@ ok "a device that ends: its driver hears of it" within 10 \
 	/lab/testusb "$emul_node" 28 100000 1024 0 32
 ok "a device that ends: goes" until_true 15 test ! -e "$emul_dir"
 
+echo 128 >/sys/module/usbcore/parameters/usbfs_memory_mb
+tap /lab/hcd-unplug
+
 ok "nobody is stuck" none_stuck
 ok "no device is left" until_true 15 no_devices

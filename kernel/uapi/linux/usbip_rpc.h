@@ -34,7 +34,7 @@
  *                         -ESHUTDOWN, messages not yet read are dropped.
  *                         -ENOTCONN: there is none.
  *   USBIP_RPC_IOC_STATUS  What the port is and has done.
- * An unknown ioctl is -ENOTTY. Reserved fields must be zero, else -EINVAL.
+ * An unknown ioctl is -ENOTTY, after HELLO. Reserved fields must be zero, else -EINVAL.
  * Needs CAP_SYS_ADMIN in the initial namespace at open() (-EPERM), as what is
  * attached decides what drivers run; the file may then be passed on.
  *
@@ -159,11 +159,12 @@ struct usbip_rpc_attach {
  * @next_len:	the length of the next message that read() gives, 0: none
  * @queued:	URBs that wait for read()
  * @sent:	URBs that were read and are not answered
- * @submitted:	URBs taken from drivers since open
+ * @submitted:	URBs taken from drivers since open, but for SET_ADDRESS
  * @completed:	of these, answered by COMPLETE
  * @unlinked:	of these, unlinked by their driver
  * @timed_out:	unlinked, not answered within 2 s, given back without
- * @dropped:	COMPLETEs for ids that were not outstanding
+ * @dropped:	COMPLETEs for ids that were not outstanding: of URBs that had
+ *		been given back, of a RESET that was given up
  */
 struct usbip_rpc_status {
 	__u32 attached;
