@@ -7,6 +7,7 @@
  * at once, and then it is tried again every RETRY_MS until rpcbind is back.
  * On each new connection every address is first unregistered, since rpcbind
  * refuses to overwrite, and the one that a killed service left may be another.
+ * At the end only what is still ours is: by then it may be another service's.
  *
  *	AWAY	nothing; the timer runs
  *	ASKING	connected or connecting, calls are outstanding
@@ -32,7 +33,7 @@
 #define RETRY_MS 700
 #define CALL_TIMEOUT_MS 5000
 #define UNSET_TIMEOUT_MS 1000
-#define RECORD_MAX 4096
+#define RECORD_MAX (256 * 1024)		/* of the list, mostly */
 /* "h1.h2....p1.p2" of RFC 5665, with an IPv6 address. */
 #define UADDR_MAX (INET6_ADDRSTRLEN + 8)
 
@@ -58,6 +59,7 @@ struct rpcb_reg {
 	struct rpcclnt *clnt;	/* but in AWAY */
 	struct event retry;
 	bool warned;		/* that rpcbind is not there */
+	rpcblist_ptr list;	/* what was registered before us; rpcbind's */
 	unsigned int n_asked;	/* calls outstanding */
 	size_t n_entries;
 	struct entry entries[];
@@ -85,6 +87,47 @@ static bool ask(struct rpcclnt *clnt, rpcproc_t proc, struct entry *entry,
 	return clnt_call(rpcclnt_handle(clnt), proc, (xdrproc_t)xdr_rpcb,
 			 (char *)&args, (xdrproc_t)xdr_bool, (char *)answer,
 			 unused) == RPC_SUCCESS;
+}
+
+static void forget_list(struct rpcb_reg *reg)
+{
+	xdr_free((xdrproc_t)xdr_rpcblist_ptr, (char *)&reg->list);
+	reg->list = NULL;
+}
+
+/* What is registered now, of all programs? Over a local socket GETADDR knows
+ * no other transport's. */
+static bool ask_list(struct rpcclnt *clnt, struct rpcb_reg *reg,
+		     unsigned int timeout, rpcclnt_done_fn done, void *user)
+{
+	static const struct timeval unused;
+
+	forget_list(reg);
+	rpcclnt_next(clnt, timeout, done, user);
+	return clnt_call(rpcclnt_handle(clnt), RPCBPROC_DUMP,
+			 (xdrproc_t)(void (*)(void))xdr_void, NULL,
+			 (xdrproc_t)xdr_rpcblist_ptr, (char *)&reg->list,
+			 unused) == RPC_SUCCESS;
+}
+
+/* The address in the list that stands where entry's does, or NULL. */
+static const char *listed(const struct entry *entry)
+{
+	rpcblist_ptr l;
+
+	for (l = entry->reg->list; l; l = l->rpcb_next)
+		if (l->rpcb_map.r_prog == entry->reg->prog &&
+		    l->rpcb_map.r_vers == entry->reg->vers &&
+		    !strcmp(l->rpcb_map.r_netid, entry->netid))
+			return l->rpcb_map.r_addr;
+	return NULL;
+}
+
+static bool is_ours(const struct entry *entry)
+{
+	const char *uaddr = listed(entry);
+
+	return uaddr && !strcmp(uaddr, entry->uaddr);
 }
 
 /* A socket that is connected to the local rpcbind; -errno. */
@@ -176,6 +219,9 @@ static void tell_result(struct rpcb_reg *reg)
 	for (size_t i = 0; i < reg->n_entries; i++) {
 		const struct entry *entry = &reg->entries[i];
 
+		if (entry->set && listed(entry) && !is_ours(entry))
+			log_warning("rpcbind had %s for %s: replaced. If another usbip-rpcd runs here, nobody finds it any more",
+				    listed(entry), entry->netid);
 		if (entry->set)
 			log_info("registered with rpcbind: program %u, version %u, %s, %s",
 				 (unsigned int)reg->prog,
@@ -185,12 +231,12 @@ static void tell_result(struct rpcb_reg *reg)
 			log_warning("rpcbind refused program %u on %s: another user's service has that number?",
 				    (unsigned int)reg->prog, entry->netid);
 	}
+	forget_list(reg);
 }
 
 static void on_answer(const struct rpc_err *err, void *user)
 {
-	struct entry *entry = user;
-	struct rpcb_reg *reg = entry->reg;
+	struct rpcb_reg *reg = user;
 
 	reg->n_asked--;
 	if (err->re_status == RPC_CANTRECV)
@@ -218,14 +264,16 @@ static void register_all(struct rpcb_reg *reg)
 		return;
 	}
 	set_state(reg, STATE_ASKING);
+	reg->n_asked += ask_list(reg->clnt, reg, CALL_TIMEOUT_MS, on_answer,
+				 reg);
 	for (size_t i = 0; i < reg->n_entries; i++) {
 		struct entry *entry = &reg->entries[i];
 
 		reg->n_asked += ask(reg->clnt, RPCBPROC_UNSET, entry,
 				    &entry->unset, CALL_TIMEOUT_MS, on_answer,
-				    entry);
+				    reg);
 		reg->n_asked += ask(reg->clnt, RPCBPROC_SET, entry, &entry->set,
-				    CALL_TIMEOUT_MS, on_answer, entry);
+				    CALL_TIMEOUT_MS, on_answer, reg);
 	}
 	if (!reg->n_asked) {
 		reg->clnt = rpcclnt_free(reg->clnt);
@@ -261,8 +309,15 @@ static void unregister_all(struct rpcb_reg *reg)
 
 	if (!base)
 		return;
-	if (!clnt_local(&clnt, base, on_unset_closed, NULL))
-		for (size_t i = 0; i < reg->n_entries; i++)
+	if (clnt_local(&clnt, base, on_unset_closed, NULL)) {
+		event_base_free(base);
+		return;
+	}
+	n_asked += ask_list(clnt, reg, UNSET_TIMEOUT_MS, on_unset, &n_asked);
+	while (n_asked)
+		event_base_loop(base, EVLOOP_ONCE);
+	for (size_t i = 0; i < reg->n_entries; i++)
+		if (is_ours(&reg->entries[i]))
 			n_asked += ask(clnt, RPCBPROC_UNSET, &reg->entries[i],
 				       &reg->entries[i].unset, UNSET_TIMEOUT_MS,
 				       on_unset, &n_asked);
@@ -336,6 +391,7 @@ struct rpcb_reg *rpcb_reg_free(struct rpcb_reg *reg)
 	event_del(&reg->retry);
 	rpcclnt_free(steal_ptr(reg->clnt));
 	unregister_all(reg);
+	forget_list(reg);
 	free(reg);
 	return NULL;
 }

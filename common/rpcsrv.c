@@ -107,7 +107,7 @@ static bool is_full(const struct rpcsrv_conn *conn)
 	const struct rpcsrv_limits *limits = &conn->srv->config.limits;
 	size_t held = conn->bytes + conn->stream.queued;
 
-	if (!conn->trusted)
+	if (!conn->trust)
 		return conn->n_calls >= limits->calls_small ||
 		       held >= limits->bytes_small;
 	return conn->n_calls >= limits->calls || held >= limits->bytes;
@@ -156,7 +156,7 @@ static void on_record(struct record *rec, void *user)
 {
 	struct rpcsrv_conn *conn = user;
 
-	if (!conn->trusted)
+	if (!conn->trust)
 		set_timer(conn, conn->srv->config.limits.idle);
 	rpcsrv_call_handle(conn, rec);
 }
@@ -268,17 +268,38 @@ uint64_t rpcsrv_conn_received(const struct rpcsrv_conn *conn)
 	return conn->stream.received;
 }
 
+bool rpcsrv_conn_is_receiving(const struct rpcsrv_conn *conn)
+{
+	return stream_is_receiving(&conn->stream);
+}
+
+bool rpcsrv_conn_is_open(const struct rpcsrv_conn *conn)
+{
+	return conn->state == RPCSRV_CONN_OPEN;
+}
+
 void rpcsrv_conn_trust(struct rpcsrv_conn *conn)
 {
-	if (conn->trusted)
-		return;
-	conn->trusted = true;
-	if (conn->state != RPCSRV_CONN_OPEN)
+	if (conn->trust++ || conn->state != RPCSRV_CONN_OPEN)
 		return;
 	event_del(&conn->timer);
 	stream_set_record_max(&conn->stream,
 			      conn->srv->config.limits.record_max);
 	rpcsrv_conn_update(conn);
+}
+
+bool rpcsrv_conn_distrust(struct rpcsrv_conn *conn)
+{
+	assert(conn->trust);
+	if (--conn->trust)
+		return true;
+	if (conn->state != RPCSRV_CONN_OPEN)
+		return false;
+	set_timer(conn, conn->srv->config.limits.idle);
+	stream_set_record_max(&conn->stream,
+			      conn->srv->config.limits.record_small);
+	rpcsrv_conn_update(conn);
+	return false;
 }
 
 /* ---- listeners ---------------------------------------------------------- */
@@ -300,22 +321,16 @@ static bool same_host(const struct sockaddr_storage *a,
 }
 
 /*
- * May there be one more connection, from peer? Where there are too many in
- * all, the oldest goes that nobody vouches for, one that waits for nothing
- * first: so strangers who have every connection do not keep others out.
+ * Close the oldest connection that nobody vouches for, one that waits for
+ * nothing first: so strangers who have all that there is do not keep others
+ * out. false: there is none.
  */
-static bool make_room(struct rpcsrv *srv, const struct sockaddr_storage *peer)
+static bool evict_stranger(struct rpcsrv *srv)
 {
-	const struct rpcsrv_limits *limits = &srv->config.limits;
 	struct rpcsrv_conn *conn, *idle = NULL, *stranger = NULL;
-	unsigned int n_open = 0, n_peer = 0;
 
 	LIST_FOREACH(conn, &srv->conns, link) {
-		if (conn->state >= RPCSRV_CONN_CLOSING)
-			continue;
-		n_open++;
-		n_peer += same_host(&conn->peer, peer);
-		if (conn->trusted)
+		if (conn->trust || conn->state >= RPCSRV_CONN_CLOSING)
 			continue;
 		stranger = conn;	/* new ones are put in front */
 		if (!conn->n_calls)
@@ -323,13 +338,27 @@ static bool make_room(struct rpcsrv *srv, const struct sockaddr_storage *peer)
 	}
 	if (idle)
 		stranger = idle;
-	if (n_peer >= limits->conns_peer)
-		return false;
-	if (n_open < limits->conns)
-		return true;
 	if (stranger)
 		rpcsrv_conn_close(stranger);
 	return stranger;
+}
+
+/* May there be one more connection, from peer? */
+static bool make_room(struct rpcsrv *srv, const struct sockaddr_storage *peer)
+{
+	const struct rpcsrv_limits *limits = &srv->config.limits;
+	unsigned int n_open = 0, n_peer = 0;
+	struct rpcsrv_conn *conn;
+
+	LIST_FOREACH(conn, &srv->conns, link) {
+		if (conn->state >= RPCSRV_CONN_CLOSING)
+			continue;
+		n_open++;
+		n_peer += same_host(&conn->peer, peer);
+	}
+	if (n_peer >= limits->conns_peer)
+		return false;
+	return n_open < limits->conns || evict_stranger(srv);
 }
 
 /* A connection was not accepted. */
@@ -358,7 +387,8 @@ static void pause_listener(struct rpcsrv_listener *l, const char *why)
 
 /*
  * accept() failed. A connection that can not be had for want of a descriptor
- * stays in the backlog and wakes the loop for ever: so there is one
+ * stays in the backlog and wakes the loop until a stranger's has been closed
+ * for it. Where there is no stranger it would do so for ever: there is one
  * descriptor in reserve, to accept it by and close it.
  */
 static void handle_accept_error(struct rpcsrv_listener *l, int error)
@@ -369,6 +399,8 @@ static void handle_accept_error(struct rpcsrv_listener *l, int error)
 	switch (error) {
 	case EMFILE:
 	case ENFILE:
+		if (evict_stranger(srv))
+			return;
 		if (srv->reserve < 0)
 			open_reserve(srv);
 		if (srv->reserve < 0) {

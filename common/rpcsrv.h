@@ -35,8 +35,9 @@ struct rpcsrv_limits {
 	size_t record_small;	/* bytes of a record */
 	size_t record_max;
 	unsigned int fragments;	/* of one record */
-	unsigned int conns;	/* connections in all; above it, one that is
-				 * untrusted gives way, if there is */
+	unsigned int conns;	/* connections in all; above it, or where there
+				 * are no descriptors, one that is untrusted
+				 * gives way, if there is */
 	unsigned int conns_peer;/* connections of one address */
 	unsigned int calls_small;
 	unsigned int calls;	/* unanswered calls of one connection: more than
@@ -118,8 +119,17 @@ const struct sockaddr *rpcsrv_conn_peer(const struct rpcsrv_conn *conn);
 const char *rpcsrv_conn_name(const struct rpcsrv_conn *conn);
 /* Bytes that have come by it: also those of a record that is not complete. */
 uint64_t rpcsrv_conn_received(const struct rpcsrv_conn *conn);
-/* The peer has shown that it may use the service: the large limits apply. */
+/* Some, but not all of a record has come. */
+bool rpcsrv_conn_is_receiving(const struct rpcsrv_conn *conn);
+/* The peer may still send: it has not closed its half. */
+bool rpcsrv_conn_is_open(const struct rpcsrv_conn *conn);
+/*
+ * The peer has shown that it may use the service: the large limits apply,
+ * until that is taken back as often as it was said. distrust() returns
+ * whether somebody else still vouches.
+ */
 void rpcsrv_conn_trust(struct rpcsrv_conn *conn);
+bool rpcsrv_conn_distrust(struct rpcsrv_conn *conn);
 /* End a connection; its conn_closed runs from the loop, not from in here. */
 void rpcsrv_conn_close(struct rpcsrv_conn *conn);
 

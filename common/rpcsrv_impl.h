@@ -31,9 +31,9 @@ struct rpcsrv_conn {
 	struct rpcsrv *srv;
 	enum rpcsrv_conn_state state;
 	struct stream stream;		/* but in CLOSED */
-	struct event timer;		/* while not trusted, or draining */
+	struct event timer;		/* while nobody vouches, or draining */
 	struct event closing;
-	bool trusted;
+	unsigned int trust;		/* how often it is vouched for */
 
 	LIST_HEAD(, rpcsrv_call) calls;
 	unsigned int n_calls;

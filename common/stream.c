@@ -392,6 +392,11 @@ void stream_pause(struct stream *s, bool paused)
 		activate_pending(s);
 }
 
+bool stream_is_receiving(const struct stream *s)
+{
+	return s->parser.rec || s->parser.n_mark;
+}
+
 void stream_set_record_max(struct stream *s, size_t max)
 {
 	s->parser.max = max;

@@ -100,7 +100,10 @@ int stream_init(struct stream *s, int fd, const struct stream_config *config);
 /* Closes; drops what is queued. */
 void stream_deinit(struct stream *s);
 
+/* Of fragments that begin from now on. */
 void stream_set_record_max(struct stream *s, size_t max);
+/* Is there a part of a record? */
+bool stream_is_receiving(const struct stream *s);
 /* Queue g, which is the stream's from now on; it is sent from the loop, with
  * all others that are queued until then. */
 void stream_send(struct stream *s, struct gather *g);

@@ -94,6 +94,13 @@ static void put_spare(struct lusb *lusb, struct lusb_transfer *t)
 	SLIST_INSERT_HEAD(&lusb->spare, t, link);
 }
 
+void lusb_tell_room(struct lusb *lusb)
+{
+	if (lusb->starved)
+		lusb->sink->room(lusb->user);
+	lusb->starved = false;
+}
+
 static void LIBUSB_CALL end_transfer(struct libusb_transfer *transfer)
 {
 	struct lusb_transfer *t = transfer->user_data;
@@ -107,10 +114,7 @@ static void LIBUSB_CALL end_transfer(struct libusb_transfer *transfer)
 	lusb->n_running--;
 	if (urb->xfer == URB_XFER_SHUTDOWN || urb->xfer == URB_XFER_IO)
 		look_soon(lusb);
-	if (lusb->starved) {
-		lusb->starved = false;
-		lusb->sink->room(lusb->user);
-	}
+	lusb_tell_room(lusb);
 	lusb->sink->done(urb);
 }
 

@@ -67,6 +67,9 @@ struct lusb {
 	TAILQ_HEAD(, lusb_device) devices, raws;
 };
 
+/* backend_libusb.c: a transfer has ended, and given its memory back. */
+void lusb_tell_room(struct lusb *lusb);
+
 /* backend_libusb_scan.c: what is plugged in, by sysfs and kernel events. */
 int lusb_scan_open(struct lusb *lusb);
 void lusb_scan_close(struct lusb *lusb);

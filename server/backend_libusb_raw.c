@@ -77,15 +77,19 @@ static void unwatch(struct lusb_device *dev)
 	TAILQ_REMOVE(&dev->lusb->raws, dev, raw_link);
 }
 
-static int submit_error(int error)
+static int submit_error(struct lusb *lusb, int error)
 {
 	switch (error) {
 	case ENODEV:
 	case ESHUTDOWN:
 		return -ENODEV;
-	case ENOMEM:
+	case ENOMEM:	/* what runs will give some back */
+		if (!lusb->n_running && TAILQ_EMPTY(&lusb->raws))
+			return -ENOMEM;
+		lusb->starved = true;
+		return -EAGAIN;
 	case EINVAL:
-		return -error;
+		return -EINVAL;
 	default:
 		return -EIO;
 	}
@@ -98,7 +102,7 @@ int lusb_raw_submit(struct lusb_device *dev, struct urb *urb)
 
 	r = open_raw(dev);
 	if (r)
-		return submit_error(-r);
+		return submit_error(dev->lusb, -r);
 	raw = calloc(1, sizeof(*raw));
 	if (!raw)
 		return -ENOMEM;
@@ -114,11 +118,11 @@ int lusb_raw_submit(struct lusb_device *dev, struct urb *urb)
 		return -EIO;
 	}
 	if (ioctl(dev->raw_fd, USBDEVFS_SUBMITURB, &raw->usbfs) < 0) {
-		r = submit_error(errno);
+		r = errno;
 		if (!dev->n_raw)
 			unwatch(dev);
 		free(raw);
-		return r;
+		return submit_error(dev->lusb, r);
 	}
 	dev->n_raw++;
 	urb->backend = raw;
@@ -152,6 +156,7 @@ static void reap(struct lusb_device *dev)
 		free(raw);
 		if (!--dev->n_raw)
 			unwatch(dev);
+		lusb_tell_room(dev->lusb);
 		dev->lusb->sink->done(urb);
 	}
 }

@@ -156,7 +156,7 @@ static int release_in_worker(void *arg)
 {
 	struct device *dev = arg;
 
-	return dev->ops->release(dev->bdev, dev->reset_at_return && !dev->gone);
+	return dev->ops->release(dev->bdev, dev->reset_at_return);
 }
 
 static void return_done(int r, void *arg)
@@ -192,7 +192,7 @@ int device_return(struct device *dev, bool reset, device_done_fn done,
 	int r;
 
 	assert(dev->state == DEVICE_STATE_CLAIMED);
-	dev->reset_at_return = reset;
+	dev->reset_at_return = reset && !dev->gone;
 	r = worker_run(dev->worker, release_in_worker, return_done, dev);
 	if (r)
 		return r;

@@ -283,6 +283,25 @@ static void adopt_waiter(struct endpoint *ep, struct urb *urb, struct urb *dup)
 		ep->ops->superseded(before, ep->user);
 }
 
+/*
+ * A port reset is what a driver does about a device that hangs: it does not
+ * wait for what hangs in front of it, on endpoint 0 itself.
+ */
+static void cancel_before(struct endpoint *ep, const struct urb *reset)
+{
+	struct urb *urb, *after;
+
+	for (urb = TAILQ_FIRST(&ep->row); urb != reset; urb = after) {
+		after = TAILQ_NEXT(urb, link);
+		if (urb_is_state_call(urb))
+			continue;
+		if (urb->state == URB_STATE_QUEUED)
+			finish_as(ep, urb, URB_XFER_CANCELLED);
+		else
+			cancel_urb(ep, urb);
+	}
+}
+
 enum endpoint_taken endpoint_submit(struct endpoint *ep, struct urb *urb)
 {
 	bool forbidden = false;
@@ -313,6 +332,8 @@ enum endpoint_taken endpoint_submit(struct endpoint *ep, struct urb *urb)
 		finish_urb(ep, urb);
 	} else {
 		urb_set_state(urb, URB_STATE_QUEUED);
+		if (urb->type == URB_TYPE_RESET)
+			cancel_before(ep, urb);
 	}
 	endpoint_run(ep);
 	return ENDPOINT_TAKEN;
@@ -347,6 +368,8 @@ enum endpoint_taken endpoint_unlink(struct endpoint *ep, uint32_t number)
 	if (!urb_after(number, ep->acked))
 		return ENDPOINT_TAKEN;
 	if (!urb) {
+		if (number - ep->acked > ep->window->max_urbs)
+			return ENDPOINT_INVAL;
 		if (!has_room(ep, number, 0))
 			return ENDPOINT_DELAY;
 		urb = urb_new();

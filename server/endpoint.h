@@ -72,6 +72,7 @@ enum endpoint_taken {
 	ENDPOINT_TAKEN,		/* the answer comes, or has been given */
 	ENDPOINT_STALE,
 	ENDPOINT_DELAY,
+	ENDPOINT_INVAL,
 };
 
 void endpoint_init(struct endpoint *ep, uint8_t address,
@@ -88,7 +89,8 @@ void endpoint_deinit(struct endpoint *ep);
 enum endpoint_taken endpoint_submit(struct endpoint *ep, struct urb *urb);
 /* Replies up to `acked` have arrived, as far as they were sent. */
 void endpoint_ack(struct endpoint *ep, uint32_t acked);
-/* ENDPOINT_DELAY: an early UNLINK that there is no room to remember. */
+/* ENDPOINT_DELAY: an early UNLINK that there is no room to remember.
+ * ENDPOINT_INVAL: it is so early that its submit could not come yet. */
 enum endpoint_taken endpoint_unlink(struct endpoint *ep, uint32_t number);
 /* The device is done with urb: xfer, actual and perhaps verdict are set. */
 void endpoint_done(struct urb *urb);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of those who have no session: strangers too. */
 #define WAITS_MAX 1024
 
 void events_init(struct events *ev, events_answer_fn answer, void *user)
@@ -20,10 +21,16 @@ void events_init(struct events *ev, events_answer_fn answer, void *user)
 	ev->user = user;
 }
 
-static void answer_wait(struct events *ev, struct events_wait *wait)
+static void remove_wait(struct events *ev, struct events_wait *wait)
 {
 	TAILQ_REMOVE(&ev->waits, wait, link);
-	ev->n_waits--;
+	if (!wait->filter.session)
+		ev->n_waits--;
+}
+
+static void answer_wait(struct events *ev, struct events_wait *wait)
+{
+	remove_wait(ev, wait);
 	ev->answer(ev, wait);
 	free(wait);
 }
@@ -87,22 +94,37 @@ size_t events_get(const struct events *ev, const struct events_filter *filter,
 	return told;
 }
 
+/* A session waits once: a newer call takes the place of the older. */
+static void end_wait_of(struct events *ev, uint64_t session)
+{
+	struct events_wait *wait;
+
+	TAILQ_FOREACH(wait, &ev->waits, link)
+		if (wait->filter.session == session) {
+			answer_wait(ev, wait);
+			return;
+		}
+}
+
 int events_wait(struct events *ev, const struct events_filter *filter,
 		uint64_t after, uint64_t deadline, void *waiter)
 {
 	struct events_wait *wait;
 
-	if (ev->n_waits >= WAITS_MAX)
+	if (!filter->session && ev->n_waits >= WAITS_MAX)
 		return -EAGAIN;
 	wait = calloc(1, sizeof(*wait));
 	if (!wait)
 		return -ENOMEM;
+	if (filter->session)
+		end_wait_of(ev, filter->session);
 	wait->filter = *filter;
 	wait->after = after;
 	wait->deadline = deadline;
 	wait->waiter = waiter;
 	TAILQ_INSERT_TAIL(&ev->waits, wait, link);
-	ev->n_waits++;
+	if (!filter->session)
+		ev->n_waits++;
 	return 0;
 }
 
@@ -115,8 +137,7 @@ void events_forget(struct events *ev,
 		after = TAILQ_NEXT(wait, link);
 		if (!is_waiter(wait->waiter, arg))
 			continue;
-		TAILQ_REMOVE(&ev->waits, wait, link);
-		ev->n_waits--;
+		remove_wait(ev, wait);
 		free(wait);
 	}
 }

@@ -53,7 +53,7 @@ struct events {
 	uint64_t last;		/* number of the newest; the first is 1 */
 	struct events_event kept[EVENTS_KEPT];	/* number % EVENTS_KEPT */
 	TAILQ_HEAD(, events_wait) waits;
-	unsigned int n_waits;
+	unsigned int n_waits;		/* of those without a session */
 	events_answer_fn answer;
 	void *user;
 };
@@ -73,7 +73,8 @@ void events_add(struct events *ev, enum events_type type, const char *busid,
 size_t events_get(const struct events *ev, const struct events_filter *filter,
 		  uint64_t after, struct events_event *out, size_t n,
 		  uint64_t *last);
-/* Wait for such. -ENOMEM; -EAGAIN: too many wait. */
+/* Wait for such; a session waits once, an older wait of it is answered.
+ * -ENOMEM; -EAGAIN: too many wait. */
 int events_wait(struct events *ev, const struct events_filter *filter,
 		uint64_t after, uint64_t deadline, void *waiter);
 /* Forget, unanswered, whom is_waiter() knows; it may give the call up. */

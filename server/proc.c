@@ -27,16 +27,39 @@ static bool is_heard(struct session *s)
 {
 	uint64_t received = s->conn ? rpcsrv_conn_received(s->conn) : 0;
 
-	if (!s->conn || received == s->received)
+	if (!s->conn || received == s->received ||
+	    !rpcsrv_conn_is_receiving(s->conn))
 		return false;
 	s->received = received;
 	return true;
+}
+
+/* s has ended: its connection is a stranger's again. */
+static void leave_home(struct session *s)
+{
+	if (s->conn)
+		rpcsrv_conn_distrust(s->conn);
+	s->conn = NULL;
+}
+
+void proc_come_home(struct session *s, struct rpcsrv_conn *conn)
+{
+	struct rpcsrv_conn *before = s->conn;
+
+	if (before == conn)
+		return;
+	rpcsrv_conn_trust(conn);
+	s->conn = conn;
+	s->received = rpcsrv_conn_received(conn);
+	if (before && !rpcsrv_conn_distrust(before))
+		rpcsrv_conn_close(before);
 }
 
 const struct target_ops proc_target_ops = {
 	.claimed = proc_session_claimed,
 	.released = proc_session_released,
 	.ended = proc_urb_ended,
+	.left = leave_home,
 	.superseded = supersede_call,
 	.is_heard = is_heard,
 	.events = proc_list_events,
@@ -112,11 +135,8 @@ struct session *proc_session(struct svc_req *rq, usbip_session handle,
 		*stat = USBIP_NO_SESSION;
 		return NULL;
 	}
-	if (s->state == SESSION_STATE_ACTIVE) {
-		s->conn = rpcsrv_conn(rq);
-		s->received = rpcsrv_conn_received(s->conn);
+	if (s->state == SESSION_STATE_ACTIVE)
 		return s;
-	}
 	*stat = status_of_why(s->why);
 	return NULL;
 }

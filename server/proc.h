@@ -37,6 +37,13 @@ void proc_peer(struct rpcsrv_call *call, const char *said, const char *name,
 	       char *host, struct target_peer *peer);
 
 /*
+ * conn has claimed or renewed s and is its home from now on: it is trusted,
+ * and a large call on it keeps the lease. A session has one: the one before
+ * is closed, unless another session is at home there.
+ */
+void proc_come_home(struct session *s, struct rpcsrv_conn *conn);
+
+/*
  * The session with this handle, if it is ACTIVE; its lease is renewed. Else
  * NULL, and *stat is the answer.
  */
@@ -53,7 +60,7 @@ void proc_submit(struct svc_req *rq, struct session *s,
 		 const usbip_submit *submit, int row, struct urb *urb);
 
 /* Answers of the target, see target_ops. */
-void proc_session_claimed(void *call, const struct session *s, int r);
+void proc_session_claimed(void *call, struct session *s, int r);
 void proc_session_released(void *call);
 void proc_list_events(struct events *ev, struct events_wait *wait);
 void proc_urb_ended(void *call, struct urb *urb);

@@ -28,7 +28,7 @@ static void fill_descriptors(const struct descriptors *d, usbip_claim_ok *ok,
 	ok->bos.usbip_descriptor_val = (char *)d->bos.data;
 }
 
-static void reply_claim(struct rpcsrv_call *call, const struct session *s)
+static void reply_claim(struct rpcsrv_call *call, struct session *s)
 {
 	const struct target *t = s->sessions->user;
 	const struct device *dev = s->device;
@@ -50,7 +50,8 @@ static void reply_claim(struct rpcsrv_call *call, const struct session *s)
 	ok->speed = status_of_speed(dev->info->speed);
 	ok->configuration = dev->configuration;
 	fill_descriptors(&dev->info->descriptors, ok, configs);
-	rpcsrv_conn_trust(rpcsrv_call_conn(call));
+	if (rpcsrv_conn_is_open(rpcsrv_call_conn(call)))
+		proc_come_home(s, rpcsrv_call_conn(call));
 	rpcsrv_reply(call, (xdrproc_t)xdr_usbip_claim_res, &res, NULL, NULL);
 }
 
@@ -85,7 +86,7 @@ static void reply_ambiguous(struct rpcsrv_call *call, struct target *t,
 	rpcsrv_reply(call, (xdrproc_t)xdr_usbip_claim_res, &res, NULL, NULL);
 }
 
-void proc_session_claimed(void *call, const struct session *s, int r)
+void proc_session_claimed(void *call, struct session *s, int r)
 {
 	if (r == -EBUSY)
 		reply_busy(call, "the target itself", 0);
@@ -108,7 +109,7 @@ static void log_refusal(const char *device, const struct target_peer *peer)
 static void claim(struct rpcsrv_call *call, struct target *t,
 		  const usbip_claim_args *args, const struct target_peer *peer)
 {
-	const struct session *s = NULL;
+	struct session *s = NULL;
 
 	switch (target_claim(t, args->device, (const uint8_t *)args->instance,
 			     peer, call, &s)) {
@@ -148,8 +149,12 @@ static void claim_named(const char *name, void *user)
 	struct target_peer peer;
 	char host[PROC_HOST];
 
-	proc_peer(kept->call, kept->args.host, name, host, &peer);
-	claim(kept->call, kept->target, &kept->args, &peer);
+	if (rpcsrv_conn_is_open(rpcsrv_call_conn(kept->call))) {
+		proc_peer(kept->call, kept->args.host, name, host, &peer);
+		claim(kept->call, kept->target, &kept->args, &peer);
+	} else {
+		rpcsrv_drop(kept->call);	/* nobody waits for it */
+	}
 	xdr_free((xdrproc_t)xdr_usbip_claim_args, (char *)&kept->args);
 	free(kept);
 }
@@ -212,7 +217,7 @@ bool_t usbip_renew_1_svc(usbip_renew_args *args, usbip_renew_res *res,
 			res->status = USBIP_INVAL;
 			return TRUE;
 		}
-	rpcsrv_conn_trust(rpcsrv_conn(rq));
+	proc_come_home(s, rpcsrv_conn(rq));
 	for (unsigned int i = 0; i < args->acks.acks_len; i++) {
 		row = endpoint_row(args->acks.acks_val[i].endpoint);
 		session_ack(s, row, args->acks.acks_val[i].acked);

@@ -79,8 +79,8 @@ struct session {
 	bool barrier_begun;		/* all idle: it is at the device */
 	void *device;			/* the owner's */
 	bool no_reset;			/* the owner's: not at the return */
-	void *conn;			/* the owner's: of the last call, or NULL */
-	uint64_t received;		/* the owner's: bytes by conn until then */
+	void *conn;			/* the owner's: its home, or NULL */
+	uint64_t received;		/* the owner's: bytes by conn so far */
 	void *waiter;		/* the call that waits for state to change */
 };
 

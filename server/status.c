@@ -31,6 +31,8 @@ usbip_stat status_of_taken(enum endpoint_taken taken)
 		return USBIP_OK;
 	case ENDPOINT_STALE:
 		return USBIP_STALE;
+	case ENDPOINT_INVAL:
+		return USBIP_INVAL;
 	case ENDPOINT_DELAY:
 		return USBIP_DELAY;
 	}

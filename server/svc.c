@@ -181,6 +181,7 @@ static int serve(struct svc *svc, const struct svc_config *config)
 	int r;
 
 	rpcsrv_limits_default(&c.limits, record_max);
+	c.limits.record_small = USBIP_RECORD_EXTRA;
 	c.limits.calls = ss->max_urbs + ENDPOINT_ROWS + CALLS_EXTRA;
 	c.limits.bytes = 2 * (ss->max_bytes + record_max);
 	r = rpcsrv_new(&svc->srv, &c);

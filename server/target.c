@@ -75,6 +75,7 @@ static void tell_session_end(struct session *s, enum session_why why)
 		 s->host, session_why_name(why));
 	events_add(&of_session(s)->events, EVENTS_TYPE_SESSION,
 		   dev->info->busid, s->handle, why);
+	of_session(s)->config.ops->left(s);
 }
 
 static void end_session(struct session *s, enum session_why why)
@@ -365,7 +366,7 @@ static enum target_claim claim_again(struct target *t, struct session *s,
 enum target_claim target_claim(struct target *t, const char *name,
 			       const uint8_t *instance,
 			       const struct target_peer *peer, void *call,
-			       const struct session **sp)
+			       struct session **sp)
 {
 	struct exports_options options = { 0 };
 	enum target_claim found;

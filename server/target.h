@@ -34,10 +34,12 @@ struct target_peer {
 /* How calls that were kept are answered. `call` was given as waiter. */
 struct target_ops {
 	/* s: claimed, or if r is not 0, failed with -errno. */
-	void (*claimed)(void *call, const struct session *s, int r);
+	void (*claimed)(void *call, struct session *s, int r);
 	void (*released)(void *call);
 	void (*ended)(void *call, struct urb *urb);
 	void (*superseded)(void *call);
+	/* s, which was claimed, has ended, or begun to. */
+	void (*left)(struct session *s);
 	/* Has anything come for s since its last call? */
 	bool (*is_heard)(struct session *s);
 	events_answer_fn events;
@@ -103,7 +105,7 @@ void target_rescan(struct target *t);
 enum target_claim target_claim(struct target *t, const char *name,
 			       const uint8_t *instance,
 			       const struct target_peer *peer, void *call,
-			       const struct session **sp);
+			       struct session **sp);
 /* ops->released(call) comes when the device is back. */
 void target_release(struct target *t, struct session *s, void *call);
 /* Its lease is renewed. NULL: never was, or forgotten. */

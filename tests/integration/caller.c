@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -68,6 +69,7 @@ static void exec_daemon(struct caller_daemon *d, bool script,
 	while (args && *args)
 		argv[n++] = *args++;
 	argv[n] = NULL;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);	/* a test that bails out */
 	execv(program, (char *const *)argv);
 	die(program);
 }

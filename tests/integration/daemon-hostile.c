@@ -228,6 +228,7 @@ int main(int argc, char **argv)
 	static const char *const devices[] = { "1-1", "1-2", "1-4", "2-1" };
 	int n = argc > 1 ? atoi(argv[1]) : 100, claimed = 0;
 	static struct caller c;
+	usbip_session session;
 	usbip_stat stat;
 
 	srandom(argc > 2 ? atoi(argv[2]) : 1);
@@ -238,6 +239,11 @@ int main(int argc, char **argv)
 		claimed += stat == USBIP_OK;
 		if (stat == USBIP_OK) {
 			torment(c.session);
+			/* that was at home elsewhere at the end */
+			session = c.session;
+			caller_close(&c);
+			caller_open(&c, "127.0.0.1", d.port);
+			c.session = session;
 			stat = caller_release(&c);
 			if (stat)
 				printf("# round %d: RELEASE of %s: status %d\n",

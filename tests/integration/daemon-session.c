@@ -141,6 +141,11 @@ static void test_claim(struct caller *c, struct caller *other)
 	caller_end(&call, (xdrproc_t)xdr_usbip_claim_res);
 	ok(caller_claim(other, "2-1", 5, NULL) == USBIP_OK &&
 	   other->session == session, "the same instance: the same session");
+	caller_run(c, 5000, &c->closed);
+	ok(c->closed, "which has one connection: the one before is closed");
+	caller_close(c);
+	caller_open(c, "127.0.0.1", d.port);
+	c->session = session;
 	ok(caller_claim(other, "1-5", 5, NULL) == USBIP_OK &&
 	   other->session != session,
 	   "another device, the same instance: another session");
@@ -226,6 +231,38 @@ static void test_events(struct caller *c, struct caller *other)
 	events(c, &call, &w, c->session, 5);
 	told(&call, &w, text);
 	ok(!strcmp(text, "session /12"), "an ended session says how: %s", text);
+}
+
+/* Strangers wait as much as they may; who has a session waits all the same. */
+static void test_crowd(struct caller *c)
+{
+	static struct caller crowd[33];
+	static struct caller_call calls[33][32], call, again;
+	char text[1024];
+	struct watch w;
+
+	caller_claim(c, "1-4", 10, NULL);
+	watch_begin(c, &w);
+	for (int i = 0; i < 33; i++) {
+		caller_open(&crowd[i], "127.0.0.1", d.port);
+		for (int n = 0; n < 32; n++)
+			events(&crowd[i], &calls[i][n], &w, 0, 60);
+		caller_run(&crowd[i], 20, NULL);
+	}
+	caller_run(&crowd[32], 2000, &calls[32][31].done);
+	ok(calls[32][31].done && calls[32][31].res.events.status == USBIP_DELAY,
+	   "too many wait for EVENTS: DELAY");
+	events(c, &call, &w, c->session, 60);
+	caller_run(c, 100, NULL);
+	ok(!call.done, "but not who waits for its session's");
+	events(c, &again, &w, c->session, 60);
+	told(&call, &w, text);
+	ok(!*text && !again.done, "which waits once: the newer call takes over");
+	for (int i = 0; i < 33; i++)
+		caller_close(&crowd[i]);
+	caller_release(c);
+	told(&again, &w, text);
+	ok(strstr(text, "session 1-4/12"), "and is told of the end: %s", text);
 }
 
 /* ---- unplug ------------------------------------------------------------- */
@@ -396,6 +433,7 @@ int main(void)
 	test_names(&c);
 	test_claim(&c, &other);
 	test_events(&c, &other);
+	test_crowd(&c);
 	test_unplug(&c, &other);
 	test_reload(&c, &other);
 	test_hostile();

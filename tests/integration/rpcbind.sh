@@ -95,8 +95,20 @@ port=$(cat $tmp/port)
 eventually logged 2 "registered with"
 ok "the next one takes its place" find_is "found 127.0.0.1 $port" 127.0.0.1 111 $prog 8000
 
+# A second one takes the registration; the first does not take it away again.
+$here/engine-host serve >$tmp/port2 2>$tmp/log2 &
+second_pid=$!
+eventually test -s $tmp/port2
+eventually grep -q "registered with.*tcp6" $tmp/log2
+ok "a second service says what it replaces" \
+	grep -q "rpcbind had .* for tcp: replaced" $tmp/log2
 kill $host_pid
 ok "SIGTERM ends it" wait $host_pid
+ok "and the second is still registered" \
+	find_is "found 127.0.0.1 $(cat $tmp/port2)" 127.0.0.1 111 $prog 8000
+host_pid=$second_pid
+kill $host_pid
+ok "SIGTERM ends that, too" wait $host_pid
 ok "unregistered at the end" not_registered
 kill $rpcbind_pid
 done_testing

@@ -6,7 +6,7 @@
  *   sN sN/A      submit number N, with acked A (else what was acked last)
  *   nN           the same with short_not_ok
  *   iN           the same, but its arguments make no sense
- *   tN           the same, a device-state call
+ *   tN rN        the same, a device-state call; RESET
  *   aN           replies up to N have arrived
  *   uN           UNLINK
  *   dN dN:X      the device is done with N; X: stall, io, overflow, short, and
@@ -15,7 +15,7 @@
  *   full         the device has no room for the next start
  * Out:
  *   >N started   xN cancelled   N=X answered   N~ that caller was superseded
- *   stale delay  what the submit itself got
+ *   stale delay inval  what the submit or the UNLINK itself got
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -129,6 +129,9 @@ static const struct row_test tests[] = {
 	{ "UNLINK of what was acknowledged", "s1 d1 a1 u1 s2",
 	  ">1 1=ok >2", BULK },
 
+	{ "UNLINK so early that its submit could not come", "u4 u3 s1 d1",
+	  "inval >1 1=ok", BULK, .max_urbs = 3 },
+
 	/* window */
 	{ "more than the window", "s1 s2 s3", ">1 >2 delay", BULK, .max_urbs = 2 },
 	{ "the window opens by acks, not by replies", "s1 s2 d1 s3 s3/1",
@@ -140,7 +143,6 @@ static const struct row_test tests[] = {
 	{ "one is always let in", "s1 d1", ">1 1=ok", BULK, .max_bytes = 1 },
 	{ "bytes count, too", "s1 s2 d1 s2/1", ">1 delay 1=ok >2", BULK,
 	  .max_bytes = LENGTH },
-	{ "early UNLINKs are bounded", "u2 u3 u4", "delay", BULK, .max_urbs = 2 },
 
 	/* numbers wrap */
 	{ "over 2^32 in order", "s1 s2 s3 d1 d2 d3", ">1 >2 >3 1=ok 2=ok 3=ok",
@@ -153,6 +155,12 @@ static const struct row_test tests[] = {
 	/* state calls, holding, the end */
 	{ "a state call waits for what is before it", "s1 t2 s3 d1 d2 d3",
 	  ">1 1=ok >2 2=ok >3 3=ok", CONTROL },
+	{ "a reset does not wait for what hangs", "s1 s3 r2 d1:cancelled d2 d3",
+	  ">1 x1 1=cancelled >2 2=ok >3 3=ok", CONTROL },
+	{ "nor for what waits in front of it", "s2 r3 s1 d1 d3",
+	  "2=cancelled >1 1=ok >3 3=ok", CONTROL },
+	{ "but for another state call", "t1 r2 d1 d2", ">1 1=ok >2 2=ok",
+	  CONTROL },
 	{ "a state call is not cancelled", "t1 u1 d1", ">1 1=ok",
 	  CONTROL },
 	{ "held, then released", "hold s1 s2 release", ">1 >2", BULK },
@@ -260,24 +268,9 @@ static struct urb *find(struct bench *b, unsigned int n)
 	return NULL;
 }
 
-static void submit(struct bench *b, char kind, char *text)
+static void note_taken(struct bench *b, enum endpoint_taken taken)
 {
-	struct urb *urb = urb_new();
-	char *slash;
-	unsigned int n = strtoul(text, &slash, 10);
-
-	if (*slash == '/')
-		b->acked = b->base + strtoul(slash + 1, NULL, 10);
-	urb->type = kind == 't' ? URB_TYPE_RESET : b->test->type;
-	urb->address = 0x81;
-	urb->number = b->base + n;
-	urb->length = kind == 't' ? 0 : LENGTH;
-	urb->short_not_ok = kind == 'n';
-	if (kind == 'i')
-		urb->verdict = URB_VERDICT_INVAL;
-	urb->waiter = &b->calls[n];
-	endpoint_ack(&b->ep, b->acked);
-	switch (endpoint_submit(&b->ep, urb)) {
+	switch (taken) {
 	case ENDPOINT_TAKEN:
 		break;
 	case ENDPOINT_STALE:
@@ -286,7 +279,31 @@ static void submit(struct bench *b, char kind, char *text)
 	case ENDPOINT_DELAY:
 		put(b, "delay", 0, NULL);
 		break;
+	case ENDPOINT_INVAL:
+		put(b, "inval", 0, NULL);
+		break;
 	}
+}
+
+static void submit(struct bench *b, char kind, char *text)
+{
+	struct urb *urb = urb_new();
+	char *slash;
+	unsigned int n = strtoul(text, &slash, 10);
+
+	if (*slash == '/')
+		b->acked = b->base + strtoul(slash + 1, NULL, 10);
+	urb->type = kind == 'r' ? URB_TYPE_RESET :
+		    kind == 't' ? URB_TYPE_SET_CONFIGURATION : b->test->type;
+	urb->address = 0x81;
+	urb->number = b->base + n;
+	urb->length = urb_is_state_call(urb) ? 0 : LENGTH;
+	urb->short_not_ok = kind == 'n';
+	if (kind == 'i')
+		urb->verdict = URB_VERDICT_INVAL;
+	urb->waiter = &b->calls[n];
+	endpoint_ack(&b->ep, b->acked);
+	note_taken(b, endpoint_submit(&b->ep, urb));
 }
 
 static bool complete(struct bench *b, char *text)
@@ -331,8 +348,9 @@ static bool step(struct bench *b, char *word)
 		return complete(b, word + 1);
 	else if (*word != 'u')
 		submit(b, *word, word + 1);
-	else if (endpoint_unlink(&b->ep, b->base + atoi(word + 1)))
-		put(b, "delay", 0, NULL);
+	else
+		note_taken(b, endpoint_unlink(&b->ep,
+					      b->base + atoi(word + 1)));
 	return true;
 }
 

@@ -214,6 +214,16 @@ static void test_trust(void)
 	run(b.base, 10);
 	ok(closed(fd), "but not one beyond its limit");
 	close(fd);
+	fd = peer(&b);
+	trust(&b, fd);
+	trust(&b, fd);
+	ok(service_distrust(&b.service), "somebody still vouches for it");
+	ok(!service_distrust(&b.service), "and nobody does any more");
+	ok(answers(&b, fd), "it is served");
+	send(fd, "\x80\0\x10\x01", 4, 0);
+	run(b.base, 10);
+	ok(closed(fd), "as a stranger: a large record ends it again");
+	close(fd);
 	bench_deinit(&b);
 }
 
@@ -522,6 +532,7 @@ static void test_no_descriptors(void)
 	to = listen_tcp(&b);
 	first = connect_from(&to, 2);
 	run(b.base, 20);
+	trust(&b, first);
 	for (int i = 0; i < 8; i++)
 		fd[i] = connect_from(&to, 2);
 	next = open("/dev/null", O_RDONLY);
@@ -532,8 +543,17 @@ static void test_no_descriptors(void)
 	before = clock();
 	run(b.base, 300);
 	ok(clock() - before < CLOCKS_PER_SEC / 10, "without descriptors it does not spin");
-	ok(answers(&b, first), "and serves who is there");
-	ok(closed(fd[7]), "who comes is refused");
+	ok(answers(&b, first), "and serves who is trusted");
+	ok(closed(fd[0]) && answers(&b, fd[7]),
+	   "the oldest stranger gives way to who comes");
+	for (int i = 0; i < 8; i++)
+		if (!closed(fd[i]))
+			trust(&b, fd[i]);
+	close(next);
+	next = connect_from(&to, 2);
+	run(b.base, 300);
+	ok(closed(next), "where there is no stranger, who comes is refused");
+	ok(clock() - before < CLOCKS_PER_SEC / 5, "and nothing spins");
 	setrlimit(RLIMIT_NOFILE, &limit);
 	for (int i = 0; i < 8; i++)
 		close(fd[i]);

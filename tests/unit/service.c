@@ -120,10 +120,18 @@ bool_t usbip_null_1_svc(void *args, void *res, struct svc_req *rq)
 
 bool_t usbip_renew_1_svc(usbip_renew_args *args, usbip_renew_res *res, struct svc_req *rq)
 {
+	struct service *s = rpcsrv_user(rq);
+
 	memset(res, 0, sizeof(*res));
 	res->usbip_renew_res_u.lease = 30;
-	rpcsrv_conn_trust(rpcsrv_conn(rq));
+	s->trusted = rpcsrv_conn(rq);
+	rpcsrv_conn_trust(s->trusted);
 	return TRUE;
+}
+
+bool service_distrust(struct service *s)
+{
+	return rpcsrv_conn_distrust(s->trusted);
 }
 
 bool_t usbip_control_1_svc(usbip_control_args *args, usbip_transfer_res *res, struct svc_req *rq)

@@ -3,7 +3,7 @@
  * service - a service for tests of the engine, under rpcgen's dispatcher.
  *
  *	NULL		answered
- *	RENEW		answered; the connection is trusted from now on
+ *	RENEW		answered; the connection is vouched for once more
  *	CONTROL		answered at once: wLength bytes of pattern setup[0], in
  *			memory that the next one uses again
  *	BULK		parked: service_answer() answers it, with `length` bytes
@@ -41,6 +41,7 @@ struct service {
 	unsigned int n_closed;		/* connections that ended */
 	uint32_t data_max;		/* BULK IN of more is INVAL */
 	bool auto_answer;		/* BULK is answered from the routine */
+	struct rpcsrv_conn *trusted;	/* of the last RENEW */
 	uint32_t uid;			/* of the last call with AUTH_SYS */
 	char machine[256];
 };
@@ -50,6 +51,8 @@ struct rpcsrv_config service_config(struct service *s, struct event_base *base);
 /* service.srv from config. */
 int service_init(struct service *s, const struct rpcsrv_config *config);
 void service_deinit(struct service *s);
+/* Take back what the last RENEW said; does another one still say it? */
+bool service_distrust(struct service *s);
 /* Answer the parked BULK of that number; false: there is none. */
 bool service_answer(struct service *s, uint32_t number);
 
