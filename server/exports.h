@@ -20,8 +20,8 @@ struct exports_options {
 };
 
 /*
- * Read a table. -errno: it could not be read or has errors; each was logged
- * with file and line. Resolves host names: may block for long.
+ * Read a table. -errno: it could not be read or has errors; what is
+ * wrong was logged, with file and line. Resolves host names: may block for long.
  */
 int exports_load(struct exports **exportsp, const char *file);
 /* As that, from an open file; `name` is for messages. */

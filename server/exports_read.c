@@ -331,7 +331,8 @@ static bool has_odd_quotes(const char *text)
 	return odd;
 }
 
-static void read_lines(struct parser *p, FILE *f, char *whole)
+/* 0, also where lines are wrong; -errno: the file could not be read. */
+static int read_lines(struct parser *p, FILE *f, char *whole)
 {
 	_cleanup_(cleanup_free) char *line = NULL;
 	size_t size = 0, len = 0;
@@ -342,12 +343,12 @@ static void read_lines(struct parser *p, FILE *f, char *whole)
 		p->number++;
 		if (strlen(line) != (size_t)n) {
 			complain(p, "a line has a zero byte", "the rest is not read");
-			return;
+			return 0;
 		}
 		more = trim_line(line);
 		if (len + strlen(line) >= LINE_MAX_BYTES) {
 			complain(p, "a line is too long", "the rest is not read");
-			return;
+			return 0;
 		}
 		strcpy(whole + len, line);
 		len += strlen(line);
@@ -360,8 +361,11 @@ static void read_lines(struct parser *p, FILE *f, char *whole)
 			parse_line(p, whole);
 		*whole = 0;
 	}
+	if (!feof(f))
+		return errno ? -errno : -EIO;
 	if (len)
 		parse_line(p, whole);	/* the last line went on nowhere */
+	return 0;
 }
 
 int exports_read(struct exports **exportsp, FILE *f, const char *name)
@@ -369,13 +373,16 @@ int exports_read(struct exports **exportsp, FILE *f, const char *name)
 	_cleanup_(exports_freep) struct exports *ex = calloc(1, sizeof(*ex));
 	_cleanup_(cleanup_free) char *whole = calloc(1, LINE_MAX_BYTES);
 	struct parser p = { .ex = ex, .file = name };
+	int r = -ENOMEM;
 
-	if (!ex || !whole)
-		return -ENOMEM;
-	STAILQ_INIT(&ex->lines);
-	read_lines(&p, f, whole);
-	if (ferror(f))
-		return -EIO;
+	if (ex && whole) {
+		STAILQ_INIT(&ex->lines);
+		r = read_lines(&p, f, whole);
+	}
+	if (r) {
+		log_error("%s: not read: %s", name, strerror(-r));
+		return r;
+	}
 	if (p.bad)
 		return -EINVAL;
 	*exportsp = steal_ptr(ex);

@@ -62,6 +62,10 @@ ok "--check of a wrong one" exits 3 --check -e "$dir/wrong"
 ok "and where it is wrong" says "wrong:1: not an option: rw"
 ok "no exports file" exits 3 -f -e "$dir/none" --backend fake
 ok "and what that means" says "nothing is exported"
+ok "a directory is no exports file" exits 3 --check -e "$dir"
+ok "and it says so" says "$dir: .*Is a directory"
+ok "nor to serve by" exits 3 -f -e "$dir" --backend fake
+ok "it says so, too" says "$dir: .*Is a directory"
 ok "a script that is not there" \
 	exits 1 -f -e "$dir/exports" --backend "fake:$dir/none" --no-rpcbind
 ok "an address that is not ours" exits 1 -f -e "$dir/exports" \
