@@ -56,28 +56,32 @@ size_t exports_count(const struct exports *ex)
 
 /* ---- addresses ---------------------------------------------------------- */
 
-/* An IPv4 address in IPv6's clothes is an IPv4 address. */
-bool exports_address(const struct sockaddr *sa, struct exports_address *a)
+bool exports_address_plain(struct exports_address *a)
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (a->family != AF_INET6 || memcmp(a->bytes, mapped, sizeof(mapped)))
+		return false;
+	a->family = AF_INET;
+	memmove(a->bytes, a->bytes + 12, 4);
+	memset(a->bytes + 4, 0, 12);
+	return true;
+}
+
+bool exports_address(const struct sockaddr *sa, struct exports_address *a)
+{
 	const struct sockaddr_in6 *sin6 = (const void *)sa;
 	const struct sockaddr_in *sin = (const void *)sa;
 
 	memset(a, 0, sizeof(*a));
-	if (sa->sa_family == AF_INET) {
-		a->family = AF_INET;
+	a->family = sa->sa_family;
+	if (sa->sa_family == AF_INET)
 		memcpy(a->bytes, &sin->sin_addr, 4);
-		return true;
-	}
-	if (sa->sa_family != AF_INET6)
-		return false;
-	if (!memcmp(&sin6->sin6_addr, mapped, sizeof(mapped))) {
-		a->family = AF_INET;
-		memcpy(a->bytes, sin6->sin6_addr.s6_addr + 12, 4);
-	} else {
-		a->family = AF_INET6;
+	else if (sa->sa_family == AF_INET6)
 		memcpy(a->bytes, &sin6->sin6_addr, 16);
-	}
+	else
+		return false;
+	exports_address_plain(a);
 	return true;
 }
 

@@ -57,7 +57,9 @@ struct exports {
 	bool need_names;
 };
 
-/* false: no address of IPv4 or IPv6. */
+/* An IPv4 address in IPv6's clothes becomes an IPv4 address; true: it was. */
+bool exports_address_plain(struct exports_address *a);
+/* Likewise. false: no address of IPv4 or IPv6. */
 bool exports_address(const struct sockaddr *sa, struct exports_address *a);
 void exports_line_free(struct exports_line *line);
 

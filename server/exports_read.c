@@ -119,26 +119,40 @@ static bool parse_mask(const char *text, unsigned int *prefix)
 	return mask == (*prefix ? ~0u << (32 - *prefix) : 0);
 }
 
-/* 1: an address or a network; 0: something else; -EINVAL: a wrong one. */
+/* How many bits of an address of this family "/BITS" or "/MASK" means. */
+static bool parse_prefix(const char *text, sa_family_t family,
+			 unsigned int *prefix)
+{
+	if (family == AF_INET6)
+		return parse_number(text, 128, prefix);
+	return parse_number(text, 32, prefix) || parse_mask(text, prefix);
+}
+
+/* 1: an address or a network; 0: something else; -EINVAL: a wrong one;
+ * -ERANGE: one of IPv4 and of more, in IPv6's form. */
 static int parse_network(struct exports_host *host, char *word)
 {
+	struct exports_address *network = &host->network;
 	char *slash = strchr(word, '/');
-	unsigned int max;
 
 	if (slash)
 		*slash = 0;
-	if (inet_pton(AF_INET, word, host->network.bytes) == 1)
-		host->network.family = AF_INET;
-	else if (inet_pton(AF_INET6, word, host->network.bytes) == 1)
-		host->network.family = AF_INET6;
+	if (inet_pton(AF_INET, word, network->bytes) == 1)
+		network->family = AF_INET;
+	else if (inet_pton(AF_INET6, word, network->bytes) == 1)
+		network->family = AF_INET6;
 	else
 		return slash ? -EINVAL : 0;
-	max = host->network.family == AF_INET ? 32 : 128;
 	host->kind = EXPORTS_HOST_KIND_NETWORK;
-	host->prefix = max;
-	if (!slash || parse_number(slash + 1, max, &host->prefix))
-		return 1;
-	return max == 32 && parse_mask(slash + 1, &host->prefix) ? 1 : -EINVAL;
+	host->prefix = network->family == AF_INET ? 32 : 128;
+	if (slash && !parse_prefix(slash + 1, network->family, &host->prefix))
+		return -EINVAL;
+	if (exports_address_plain(network)) {
+		if (host->prefix < 96)
+			return -ERANGE;
+		host->prefix -= 96;
+	}
+	return 1;
 }
 
 static bool is_host_name(const char *word)
@@ -173,17 +187,23 @@ static void resolve_host(struct parser *p, struct exports_host *host)
 	freeaddrinfo(list);
 }
 
-static bool parse_host(struct parser *p, struct exports_host *host, char *word)
+/* NULL, or what is wrong with it. */
+static const char *parse_host(struct parser *p, struct exports_host *host,
+			      char *word)
 {
+	static const char wrong[] =
+		"not a host, network, *.domain or @netgroup";
 	int r;
 
 	if (!strcmp(word, "*")) {
 		host->kind = EXPORTS_HOST_KIND_ANY;
-		return true;
+		return NULL;
 	}
 	r = parse_network(host, word);
+	if (r == -ERANGE)
+		return "IPv4 in the form of IPv6 needs 96 bits or more";
 	if (r)
-		return r > 0;
+		return r > 0 ? NULL : wrong;
 	if (*word == '@') {
 		host->kind = EXPORTS_HOST_KIND_NETGROUP;
 		host->name = strdup(word + 1);
@@ -198,12 +218,14 @@ static bool parse_host(struct parser *p, struct exports_host *host, char *word)
 	/* behind the '@' or the dot */
 	if (host->kind != EXPORTS_HOST_KIND_NAME)
 		word++;
-	if (!host->name || !is_host_name(word))
-		return false;
+	if (!host->name)
+		return "out of memory";
+	if (!is_host_name(word))
+		return wrong;
 	if (host->kind == EXPORTS_HOST_KIND_NAME)
 		resolve_host(p, host);
 	p->ex->need_names = true;
-	return true;
+	return NULL;
 }
 
 /* "(a,b)": cut it off word, and take it apart. */
@@ -240,6 +262,7 @@ static void add_host(struct parser *p, struct exports_line *line, char *word)
 {
 	struct exports_host *host = calloc(1, sizeof(*host));
 	_cleanup_(cleanup_free) char *whole = strdup(word);
+	const char *wrong;
 
 	if (!host || !whole) {
 		free(host);
@@ -247,9 +270,11 @@ static void add_host(struct parser *p, struct exports_line *line, char *word)
 		return;
 	}
 	STAILQ_INSERT_TAIL(&line->hosts, host, link);
-	if (parse_options(p, host, word) && !parse_host(p, host, word))
-		complain(p, "not a host, network, *.domain or @netgroup",
-			 whole);
+	if (!parse_options(p, host, word))
+		return;
+	wrong = parse_host(p, host, word);
+	if (wrong)
+		complain(p, wrong, whole);
 }
 
 /* The next word of *text, which goes on behind it; NULL: no more. */

@@ -68,6 +68,13 @@ static const struct allow_test allow_tests[] = {
 	{ "* 10.9.0.0/24", "::ffff:10.9.0.5", NULL, true },
 	{ "* 10.9.0.0/24", "::ffff:10.9.1.5", NULL, false },
 	{ "* ::/0", "::ffff:10.9.1.5", NULL, false },
+	{ "* ::ffff:10.0.0.1", "10.0.0.1", NULL, true },
+	{ "* ::ffff:10.0.0.1", "10.0.0.2", NULL, false },
+	{ "* ::ffff:10.0.0.1", "::ffff:10.0.0.1", NULL, true },
+	{ "* ::ffff:10.9.0.0/120", "10.9.0.5", NULL, true },
+	{ "* ::ffff:10.9.0.0/120", "10.9.1.5", NULL, false },
+	{ "* ::ffff:0:0/96", "203.0.113.9", NULL, true },
+	{ "* ::ffff:0:0/96", "2001:db8::1", NULL, false },
 
 	/* names */
 	{ "* lab.example.org", "10.0.0.1", "lab.example.org", true },
@@ -117,6 +124,8 @@ static const struct error_test {
 	{ "* 10.0.0.0/-1", 1 },
 	{ "* 10.0.0.0/255.0.255.0", 1 },
 	{ "* ::/129", 1 },
+	{ "* ::ffff:10.0.0.1/95", 1 },
+	{ "* ::ffff:10.0.0.1/255.255.255.0", 1 },
 	{ "* host/24", 1 },
 	{ "* -host", 1 },
 	{ "* ho$t", 1 },
