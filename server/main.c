@@ -359,12 +359,24 @@ static int run_as_daemon(struct daemon_state *d, const struct options *o)
 	return run(d, o);
 }
 
+/* For SIGHUP in "/". Links in it stay: they may lead elsewhere by then. */
+static void name_from_root(struct options *o)
+{
+	size_t size = sizeof(o->exports_path), len;
+
+	if (*o->exports_file == '/' || !getcwd(o->exports_path, size))
+		return;
+	len = strlen(o->exports_path);
+	if ((size_t)snprintf(o->exports_path + len, size - len, "/%s",
+			     o->exports_file) < size - len)
+		o->exports_file = o->exports_path;
+}
+
 /* Read the exports file before anything is begun. -1: go on; else the exit
  * code. */
 static int load_exports(struct options *o, struct daemon_state *d)
 {
-	if (realpath(o->exports_file, o->exports_path))
-		o->exports_file = o->exports_path;	/* for SIGHUP in "/" */
+	name_from_root(o);
 	if (exports_load(&d->exports, o->exports_file))
 		return EXIT_EXPORTS;
 	if (!o->check)

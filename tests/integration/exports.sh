@@ -1,0 +1,64 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The exports file of a daemon that runs: when it is read, and which one.
+# Where the daemon has to be in the middle of it, the file is a FIFO: who
+# opens that for writing has waited for the daemon to open it, too.
+. "${top_srcdir:-.}/tests/lib.sh"
+requires rpcinfo
+
+rpcd=${top_builddir:-$PWD}/server/usbip-rpcd
+dir=$(mktemp -d)
+pid=
+trap 'test -z "$pid" || kill -KILL "$pid" 2>/dev/null; rm -rf "$dir"' EXIT
+echo '* 127.0.0.1' >"$dir/one"
+printf '* 127.0.0.1\n* 127.0.0.2\n' >"$dir/two"
+printf '* 127.0.0.1\n* 127.0.0.2\n* 127.0.0.3\n' >"$dir/three"
+
+# until_true COMMAND...: 20 s at most
+until_true() {
+	n=200
+	until "$@"; do
+		n=$((n - 1))
+		[ $n -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+start() { # FILE, in $dir
+	(cd "$dir" && exec "$rpcd" -f -e "$1" --backend fake --no-rpcbind \
+		--listen 127.0.0.1 2>log) &
+	pid=$!
+}
+says() { grep -q -- "$1" "$dir/log"; }
+serves() { until_true says "listening on port"; }
+# An answer: signals that were sent before have been seen, too.
+answers() {
+	port=$(sed -n 's/.*listening on port //p' "$dir/log")
+	timeout 20 rpcinfo -a "127.0.0.1.$((port / 256)).$((port % 256))" \
+		-T tcp 536874152 1 >/dev/null 2>&1
+}
+# Exit code of the daemon, which ends within 20 s.
+ended() { ! grep -qs '^State:.[^ZX]' "/proc/$pid/status"; }
+ends() { # CODE
+	until_true ended || kill -KILL "$pid"
+	wait "$pid"
+	code=$?
+	pid=
+	[ $code = "$1" ]
+}
+stops() {
+	kill "$pid"
+	ends 0
+}
+feed() { timeout 20 sh -c 'cat "$1" >"$2"' - "$1" "$2"; }
+
+# a link that is turned
+ln -s one "$dir/link"
+start link
+ok "starts from a link" serves
+ln -sfn two "$dir/link"
+kill -HUP "$pid"
+ok "SIGHUP follows a link that was turned" until_true says "read again, 2 lines"
+ok "and names it from the root" says "$dir/link: read again"
+ok "ends" stops
+
+done_testing
