@@ -5,6 +5,9 @@
  *
  * As a daemon it forks before it opens anything; the first process waits
  * until the second one serves or has failed, and exits with its exit code.
+ *
+ * SIGHUP is blocked until the loop can take it: to read the exports file may
+ * take the name service's time, and what was changed meanwhile is then read.
  */
 #include "config.h"
 
@@ -231,6 +234,22 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	target_stop(d->target);
 }
 
+static void block_reload(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(how, &set, NULL);
+}
+
+static bool is_reload_pending(void)
+{
+	sigset_t set;
+
+	return !sigpending(&set) && sigismember(&set, SIGHUP) == 1;
+}
+
 static int catch_signals(struct daemon_state *d)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
@@ -316,8 +335,11 @@ static int run(struct daemon_state *d, const struct options *o)
 
 	if (!r && d->ready >= 0)
 		detach(d);
+	if (!r)
+		block_reload(SIG_UNBLOCK);
 	if (!r && event_base_dispatch(d->base) < 0)
 		r = -EIO;
+	block_reload(SIG_BLOCK);
 	if (r)
 		log_error("ended: %s", strerror(-r));
 	deinit(d);
@@ -348,6 +370,8 @@ static int run_as_daemon(struct daemon_state *d, const struct options *o)
 	}
 	if (pid) {
 		close(fds[1]);
+		if (is_reload_pending())
+			kill(pid, SIGHUP);	/* it was not inherited */
 		d->exports = exports_free(d->exports);	/* the child has its own */
 		return await_daemon(fds[0], pid);
 	}
@@ -398,6 +422,7 @@ int main(int argc, char **argv)
 	struct daemon_state d = { .ready = -1 };
 	int code;
 
+	block_reload(SIG_BLOCK);
 	log_open("usbip-rpcd", false);
 	record_tune_malloc();
 	code = parse_options(argc, argv, &o);

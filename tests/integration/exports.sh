@@ -49,6 +49,14 @@ stops() {
 	kill "$pid"
 	ends 0
 }
+# Of the daemon that is no child of ours.
+daemon_pid() {
+	for p in /proc/[0-9]*; do
+		tr '\0' ' ' 2>/dev/null <"$p/cmdline" |
+			grep -q "^[^ ]*usbip-rpcd .*$dir/fifo" &&
+			echo "${p#/proc/}" && return
+	done
+}
 feed() { timeout 20 sh -c 'cat "$1" >"$2"' - "$1" "$2"; }
 
 # a link that is turned
@@ -60,5 +68,30 @@ kill -HUP "$pid"
 ok "SIGHUP follows a link that was turned" until_true says "read again, 2 lines"
 ok "and names it from the root" says "$dir/link: read again"
 ok "ends" stops
+
+# SIGHUP while it starts
+mkfifo "$dir/fifo"
+start fifo
+exec 8>"$dir/fifo"
+kill -HUP "$pid"
+cat "$dir/one" >&8
+exec 8>&-
+ok "starts in spite of SIGHUP" serves
+ok "and then reads the file again" feed "$dir/two" "$dir/fifo"
+ok "as it says" until_true says "read again, 2 lines"
+ok "ends" stops
+
+# the same of the first process of a daemon, which is gone by then
+"$rpcd" -e "$dir/fifo" --backend fake --no-rpcbind --listen 127.0.0.1 &
+pid=$!
+exec 8>"$dir/fifo"
+kill -HUP "$pid"
+cat "$dir/one" >&8
+exec 8>&-
+ok "becomes a daemon in spite of SIGHUP" ends 0
+ok "which reads the file again" feed "$dir/two" "$dir/fifo"
+pid=$(daemon_pid)
+ok "SIGTERM" kill "$pid"
+ok "ends it" until_true ended
 
 done_testing
