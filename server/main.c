@@ -359,6 +359,18 @@ static int await_daemon(int fd, pid_t pid)
 	return EXIT_FAILED;
 }
 
+/* A daemon holds on to nothing that its starter had open: a lock, the end of
+ * a pipe. In the foreground it is the supervisor who decides. */
+static int keep_alone(int fd)
+{
+	int kept = dup2(fd, STDERR_FILENO + 1);
+
+	if (kept < 0)
+		return fd;
+	close_range((unsigned int)kept + 1, ~0U, 0);
+	return kept;
+}
+
 static int run_as_daemon(struct daemon_state *d, const struct options *o)
 {
 	int fds[2];
@@ -375,8 +387,7 @@ static int run_as_daemon(struct daemon_state *d, const struct options *o)
 		d->exports = exports_free(d->exports);	/* the child has its own */
 		return await_daemon(fds[0], pid);
 	}
-	close(fds[0]);
-	d->ready = fds[1];
+	d->ready = keep_alone(fds[1]);
 	setsid();
 	if (chdir("/"))
 		log_warning("/: %s", strerror(errno));

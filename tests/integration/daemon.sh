@@ -3,6 +3,7 @@
 # usbip-rpcd as a program: its options, exit codes, and life as a daemon.
 . "${top_srcdir:-.}/tests/lib.sh"
 requires rpcinfo
+requires flock
 
 rpcd=${top_builddir:-.}/server/usbip-rpcd
 dir=$(mktemp -d)
@@ -72,8 +73,13 @@ ok "an address that is not ours" exits 1 -f -e "$dir/exports" \
 	--backend fake --no-rpcbind --listen 192.0.2.1
 
 port=$(free_port)
+# with the lock that a script holds while it starts services
+exec 9>"$dir/lock"
+flock 9
 ok "becomes a daemon" \
 	exits 0 -e "$dir/exports" --backend fake --no-rpcbind --port "$port"
+exec 9>&-
+ok "and keeps no file open that is not its own" flock -n "$dir/lock" true
 ok "and serves when it says so" answers "$port"
 ok "its port is taken" exits 1 -f -e "$dir/exports" --backend fake \
 	--no-rpcbind --port "$port"
