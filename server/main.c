@@ -32,6 +32,8 @@
 #include "server/target.h"
 
 #define EXPORTS_FILE SYSCONFDIR "/usbip-rpc/exports"
+/* Those of log.h that something here uses: "port" is the helper's. */
+#define DEBUG_TAGS "rpc,net,session,device,urb"
 /* Seconds for sessions to end when the service stops. */
 #define STOP_MAX 10
 
@@ -75,7 +77,7 @@ static const char usage_text[] =
 "                         of who has it (30)\n"
 "      --check            read the exports file, say what is wrong, and exit\n"
 "      --backend NAME     libusb, or fake[:SCRIPT]: devices made of script\n"
-"  -d, --debug TAG,...    tell more about: %s; or all\n"
+"  -d, --debug TAG,...    tell more about: " DEBUG_TAGS "; or all\n"
 "  -h, --help             this\n"
 "  -V, --version          the version\n"
 "\n"
@@ -181,7 +183,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 	while ((c = getopt_long(argc, argv, "e:fp:l:d:hV", long_options,
 				NULL)) >= 0) {
 		if (c == 'h') {
-			printf(usage_text, log_tag_names());
+			fputs(usage_text, stdout);
 			return EXIT_STOPPED;
 		}
 		if (c == 'V') {

@@ -50,7 +50,8 @@ gone() {
 }
 
 ok "--help" exits 0 --help
-ok "--help names the tags" says "rpc,net,session"
+ok "--help names the tags, and none of the controller's" \
+	says ": rpc,net,session,device,urb; or all"
 ok "--version" exits 0 --version
 ok "an unknown option is wrong usage" exits 2 --nonsense
 ok "so is an argument" exits 2 nonsense
