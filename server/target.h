@@ -67,7 +67,6 @@ struct target {
 	struct exports *exports;
 	struct peer_names *names;
 	struct worker *loader;		/* reads the exports file */
-	struct exports *loaded;		/* by the loader */
 	struct event *timer;		/* leases, waits */
 	struct event *room;		/* try again what found no room */
 	bool stopping, stopped;

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The exports file of a daemon that runs: when it is read, and which one.
-# Where the daemon has to be in the middle of it, the file is a FIFO: who
-# opens that for writing has waited for the daemon to open it, too.
+# Where the daemon has to be in the middle of it, the file is a FIFO, and we
+# have its other end.
 . "${top_srcdir:-.}/tests/lib.sh"
 requires rpcinfo
 
@@ -57,6 +57,7 @@ daemon_pid() {
 			echo "${p#/proc/}" && return
 	done
 }
+is_reading() { ls -l "/proc/$pid/fd" | grep -q "$dir/fifo\$"; }
 feed() { timeout 20 sh -c 'cat "$1" >"$2"' - "$1" "$2"; }
 
 # a link that is turned
@@ -72,7 +73,8 @@ ok "ends" stops
 # SIGHUP while it starts
 mkfifo "$dir/fifo"
 start fifo
-exec 8>"$dir/fifo"
+exec 8<>"$dir/fifo"
+until_true is_reading
 kill -HUP "$pid"
 cat "$dir/one" >&8
 exec 8>&-
@@ -84,7 +86,8 @@ ok "ends" stops
 # the same of the first process of a daemon, which is gone by then
 "$rpcd" -e "$dir/fifo" --backend fake --no-rpcbind --listen 127.0.0.1 &
 pid=$!
-exec 8>"$dir/fifo"
+exec 8<>"$dir/fifo"
+until_true is_reading
 kill -HUP "$pid"
 cat "$dir/one" >&8
 exec 8>&-
@@ -93,5 +96,16 @@ ok "which reads the file again" feed "$dir/two" "$dir/fifo"
 pid=$(daemon_pid)
 ok "SIGTERM" kill "$pid"
 ok "ends it" until_true ended
+
+# SIGTERM while it reads the file again
+ln -sfn one "$dir/link"
+start link
+ok "starts" serves
+ln -sfn fifo "$dir/link"
+kill -HUP "$pid"
+exec 8<>"$dir/fifo"
+ok "reads the file at SIGHUP" until_true is_reading
+ok "and ends without waiting for that" stops
+exec 8>&-
 
 done_testing
