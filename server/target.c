@@ -488,6 +488,8 @@ static void loaded(int r, void *arg)
 	else
 		replace_exports(t, load);
 	free_load(load);
+	if (t->reload)
+		target_reload(t);
 }
 
 static int start_load(struct target *t)
@@ -514,7 +516,11 @@ void target_reload(struct target *t)
 {
 	int r;
 
-	if (t->loader || t->stopping)
+	if (t->stopping)
+		return;
+	/* it may have changed since the loader has read it */
+	t->reload = t->loader;
+	if (t->loader)
 		return;
 	r = start_load(t);
 	if (r)

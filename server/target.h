@@ -67,6 +67,7 @@ struct target {
 	struct exports *exports;
 	struct peer_names *names;
 	struct worker *loader;		/* reads the exports file */
+	bool reload;			/* once more, after the loader */
 	struct event *timer;		/* leases, waits */
 	struct event *room;		/* try again what found no room */
 	bool stopping, stopped;

@@ -97,10 +97,23 @@ pid=$(daemon_pid)
 ok "SIGTERM" kill "$pid"
 ok "ends it" until_true ended
 
-# SIGTERM while it reads the file again
+# SIGHUP while it reads the file again
 ln -sfn one "$dir/link"
 start link
 ok "starts" serves
+ln -sfn fifo "$dir/link"
+kill -HUP "$pid"
+exec 8<>"$dir/fifo"
+ok "reads the file at SIGHUP" until_true is_reading
+ln -sfn three "$dir/link"
+kill -HUP "$pid"
+ok "serves meanwhile" answers
+cat "$dir/two" >&8
+exec 8>&-
+ok "has read it" until_true says "read again, 2 lines"
+ok "and reads it once more" until_true says "read again, 3 lines"
+
+# SIGTERM while it does
 ln -sfn fifo "$dir/link"
 kill -HUP "$pid"
 exec 8<>"$dir/fifo"
