@@ -174,9 +174,11 @@ static bool is_host(const struct exports_host *host,
 	return false;
 }
 
-bool exports_allow(const struct exports *ex, const struct backend_info *info,
-		   const struct sockaddr *peer, const char *name,
-		   struct exports_options *options)
+/* The first that says so; NULL: nobody does. */
+static const struct exports_host *find_host(const struct exports *ex,
+					    const struct backend_info *info,
+					    const struct sockaddr *peer,
+					    const char *name)
 {
 	const struct exports_line *line;
 	const struct exports_host *host;
@@ -186,12 +188,61 @@ bool exports_allow(const struct exports *ex, const struct backend_info *info,
 	STAILQ_FOREACH(line, &ex->lines, link) {
 		if (!is_device(line, info))
 			continue;
+		STAILQ_FOREACH(host, &line->hosts, link)
+			if (is_host(host, known ? &address : NULL, name))
+				return host;
+	}
+	return NULL;
+}
+
+bool exports_allow(const struct exports *ex, const struct backend_info *info,
+		   const struct sockaddr *peer, const char *name,
+		   struct exports_options *options)
+{
+	const struct exports_host *host = find_host(ex, info, peer, name);
+
+	if (host && options)
+		*options = host->options;
+	return host;
+}
+
+static bool is_by_name(const struct exports_host *host)
+{
+	switch (host->kind) {
+	case EXPORTS_HOST_KIND_ANY:
+	case EXPORTS_HOST_KIND_NETWORK:
+		return false;
+	case EXPORTS_HOST_KIND_NAME:
+	case EXPORTS_HOST_KIND_DOMAIN:
+	case EXPORTS_HOST_KIND_NETGROUP:
+		return true;
+	}
+	return true;
+}
+
+static bool is_same(const struct exports_options *a,
+		    const struct exports_options *b)
+{
+	return a->lease == b->lease && a->no_reset == b->no_reset;
+}
+
+bool exports_need_name(const struct exports *ex,
+		       const struct backend_info *info,
+		       const struct sockaddr *peer)
+{
+	const struct exports_host *host, *sure;
+	const struct exports_line *line;
+
+	sure = find_host(ex, info, peer, NULL);
+	STAILQ_FOREACH(line, &ex->lines, link) {
+		if (!is_device(line, info))
+			continue;
 		STAILQ_FOREACH(host, &line->hosts, link) {
-			if (!is_host(host, known ? &address : NULL, name))
-				continue;
-			if (options)
-				*options = host->options;
-			return true;
+			if (host == sure)
+				return false;
+			if (is_by_name(host) &&
+			    !(sure && is_same(&host->options, &sure->options)))
+				return true;
 		}
 	}
 	return false;

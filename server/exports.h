@@ -30,6 +30,11 @@ struct exports *exports_free(struct exports *ex);
 
 /* Are there lines that need the peer's name? */
 bool exports_need_names(const struct exports *ex);
+/* Does what this peer may have of this device depend on its name? No, where
+ * lines with its address come first, or say the same. */
+bool exports_need_name(const struct exports *ex,
+		       const struct backend_info *info,
+		       const struct sockaddr *peer);
 /* Lines that export something. */
 size_t exports_count(const struct exports *ex);
 

@@ -76,12 +76,13 @@ static void copy_printable(char *to, size_t size, const char *from)
 	to[n] = 0;
 }
 
-void proc_named(struct target *t, struct rpcsrv_call *call, peer_done_fn go,
-		void *user)
+void proc_named(struct target *t, struct rpcsrv_call *call, const char *device,
+		peer_done_fn go, void *user)
 {
-	if (exports_need_names(t->exports))
-		peer_name(t->names, rpcsrv_conn_peer(rpcsrv_call_conn(call)),
-			  go, user);
+	const struct sockaddr *addr = rpcsrv_conn_peer(rpcsrv_call_conn(call));
+
+	if (target_needs_name(t, addr, device))
+		peer_name(t->names, addr, go, user);
 	else
 		go(NULL, user);
 }

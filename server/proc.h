@@ -25,10 +25,10 @@ void proc_conn_closed(struct rpcsrv_conn *conn, void *user);
 
 /*
  * Go on with a kept call when the peer's name is known, if the exports need
- * it; perhaps from in here.
+ * it for this device (NULL: for any); perhaps from in here.
  */
-void proc_named(struct target *t, struct rpcsrv_call *call, peer_done_fn go,
-		void *user);
+void proc_named(struct target *t, struct rpcsrv_call *call, const char *device,
+		peer_done_fn go, void *user);
 
 /* Who calls. host: at least PROC_HOST bytes, filled in by this. said: what the
  * caller calls itself. name: of proc_named(). */

@@ -150,7 +150,7 @@ bool_t usbip_list_1_svc(usbip_list_args *args, usbip_list_res *res,
 	kept->target = proc_target(rq);
 	kept->call = rpcsrv_defer(rq);
 	kept->args = *args;
-	proc_named(kept->target, kept->call, list_named, kept);
+	proc_named(kept->target, kept->call, NULL, list_named, kept);
 	return FALSE;
 }
 

@@ -173,7 +173,8 @@ bool_t usbip_claim_1_svc(usbip_claim_args *args, usbip_claim_res *res,
 	kept->call = rpcsrv_defer(rq);
 	kept->args = *args;	/* with what it points to */
 	memset(args, 0, sizeof(*args));
-	proc_named(kept->target, kept->call, claim_named, kept);
+	proc_named(kept->target, kept->call, kept->args.device, claim_named,
+		   kept);
 	return FALSE;
 }
 

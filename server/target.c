@@ -262,6 +262,21 @@ bool target_is_named(const struct device *dev, const char *name)
 			    !strcmp(name + 10, dev->info->serial));
 }
 
+bool target_needs_name(struct target *t, const struct sockaddr *addr,
+		       const char *device)
+{
+	const struct device *dev;
+
+	if (!exports_need_names(t->exports))
+		return false;
+	target_rescan(t);	/* it is the devices of the answer that count */
+	TAILQ_FOREACH(dev, &t->devices, link)
+		if ((!device || target_is_named(dev, device)) &&
+		    exports_need_name(t->exports, dev->info, addr))
+			return true;
+	return false;
+}
+
 /* What a name means to this peer: what it may have goes first. */
 static enum target_claim find_device(struct target *t, const char *name,
 				     const struct target_peer *peer,

@@ -95,6 +95,10 @@ uint64_t target_now(void);
 bool target_allows(const struct target *t, const struct device *dev,
 		   const struct target_peer *peer,
 		   struct exports_options *options);
+/* Does what is at this address need its name for an answer? device: the one
+ * that it asks for, by target_is_named(), or NULL: all. */
+bool target_needs_name(struct target *t, const struct sockaddr *addr,
+		       const char *device);
 /* Does `name` (bus id, VID:PID, VID:PID/serial) mean this device? */
 bool target_is_named(const struct device *dev, const char *name);
 /* Look for devices again, where the system does not tell. */

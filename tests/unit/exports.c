@@ -101,6 +101,28 @@ static const struct allow_test allow_tests[] = {
 	{ "* 10.0.0.1()", "10.0.0.1", NULL, true },
 };
 
+/* Does 10.0.0.1 need its name? */
+static const struct need_test {
+	const char *text;
+	bool want;
+} need_tests[] = {
+	{ "", false },
+	{ "* *", false },
+	{ "* *.example.org", true },
+	{ "* @lab", true },
+	{ "* no-such-host.invalid", true },
+	{ "3-9 *.example.org", false },
+	{ "* 10.0.0.1 *.example.org", false },
+	{ "* 10.0.0.2 *.example.org", true },
+	{ "* *.example.org 10.0.0.1", false },
+	{ "* *.example.org 10.0.0.0/8\n* @lab", false },
+	{ "* *.example.org(lease=5) 10.0.0.1(lease=5)", false },
+	{ "* *.example.org(lease=5) 10.0.0.1", true },
+	{ "* *.example.org 10.0.0.1(noreset)", true },
+	{ "* @lab *.example.org(noreset) *", true },
+	{ "3-9 @lab\n3-1.4 10.0.0.1\n* *.example.org(lease=5)", false },
+};
+
 /* Wrong, and in which line the message must be. */
 static const struct error_test {
 	const char *text;
@@ -198,6 +220,19 @@ static void test_allow(const struct allow_test *t)
 	exports_free(ex);
 }
 
+static void test_need(const struct need_test *t)
+{
+	struct sockaddr_storage ss;
+	struct exports *ex;
+
+	to_sockaddr("10.0.0.1", &ss);
+	if (read_text(&ex, t->text))
+		abort();
+	ok(exports_need_name(ex, &info, (struct sockaddr *)&ss) == t->want,
+	   "'%s' needs %s name", in_a_line(t->text), t->want ? "a" : "no");
+	exports_free(ex);
+}
+
 /* What exports_read() logs goes to standard error: caught in a file. */
 static void test_error(const struct error_test *t)
 {
@@ -252,6 +287,8 @@ int main(void)
 		test_allow(&allow_tests[i]);
 	for (size_t i = 0; i < sizeof(error_tests) / sizeof(error_tests[0]); i++)
 		test_error(&error_tests[i]);
+	for (size_t i = 0; i < sizeof(need_tests) / sizeof(need_tests[0]); i++)
+		test_need(&need_tests[i]);
 	test_options();
 	descriptors_deinit(&info.descriptors);
 	return tap_done();
