@@ -113,9 +113,8 @@ struct kept_list {
 	usbip_list_args args;
 };
 
-static void list_named(const char *name, void *user)
+static void reply_list(struct kept_list *kept, const char *name)
 {
-	struct kept_list *kept = user;
 	struct target *t = kept->target;
 	struct target_peer peer;
 	usbip_list_res res;
@@ -134,6 +133,16 @@ static void list_named(const char *name, void *user)
 	else
 		proc_reply_stat(kept->call, USBIP_DELAY);
 	xdr_free((xdrproc_t)xdr_usbip_list_ok, (char *)list);
+}
+
+static void list_named(int r, const char *name, void *user)
+{
+	struct kept_list *kept = user;
+
+	if (r)
+		proc_reply_stat(kept->call, USBIP_DELAY);
+	else
+		reply_list(kept, name);
 	free(kept);
 }
 

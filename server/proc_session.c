@@ -142,14 +142,18 @@ struct kept_claim {
 	usbip_claim_args args;
 };
 
-static void claim_named(const char *name, void *user)
+static void claim_named(int r, const char *name, void *user)
 {
 	struct kept_claim *kept = user;
 	struct target_peer peer;
 	char host[PROC_HOST];
 
-	proc_peer(kept->call, kept->args.host, name, host, &peer);
-	claim(kept->call, kept->target, &kept->args, &peer);
+	if (r) {
+		proc_reply_stat(kept->call, USBIP_DELAY);
+	} else {
+		proc_peer(kept->call, kept->args.host, name, host, &peer);
+		claim(kept->call, kept->target, &kept->args, &peer);
+	}
 	xdr_free((xdrproc_t)xdr_usbip_claim_args, (char *)&kept->args);
 	free(kept);
 }

@@ -139,7 +139,9 @@ static void check_stopped(struct target *t)
 		if (s->state != SESSION_STATE_ENDED)
 			return;
 	t->stopped = true;
-	events_deinit(&t->events);	/* while calls can still be answered */
+	/* while calls can still be answered */
+	peer_forget(t->names, NULL);
+	events_deinit(&t->events);
 	t->config.stopped(t->config.user);
 }
 

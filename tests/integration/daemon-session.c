@@ -15,13 +15,19 @@
 
 static struct caller_daemon d;
 
-static void list(struct caller *c, struct caller_call *call, uint64_t cookie,
-		 unsigned int count)
+static void list_begin(struct caller *c, struct caller_call *call,
+		       uint64_t cookie, unsigned int count)
 {
 	usbip_list_args args = { cookie, count };
 
 	caller_begin(c, call);
 	usbip_list_1(&args, &call->res.list, rpcclnt_handle(c->clnt));
+}
+
+static void list(struct caller *c, struct caller_call *call, uint64_t cookie,
+		 unsigned int count)
+{
+	list_begin(c, call, cookie, count);
 	caller_wait(call);
 }
 
@@ -384,6 +390,46 @@ static void test_script(void)
 	caller_close(&c);
 }
 
+/* ---- names -------------------------------------------------------------- */
+
+static void start_without_names(const char *exports)
+{
+	const char *top = getenv("top_builddir");
+	char shim[256];
+
+	snprintf(shim, sizeof(shim), "%s/tests/integration/no-names.so",
+		 top ? top : ".");
+	setenv("LD_PRELOAD", shim, 1);
+	setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
+	caller_daemon_start(&d, exports, NULL, NULL);
+	unsetenv("LD_PRELOAD");
+}
+
+static void test_no_names(void)
+{
+	static struct caller c, other, gone;
+	struct caller_call waits, lost;
+
+	start_without_names("1-1 127.0.0.1\n1-5 *.example.org\n");
+	caller_open(&c, "127.0.0.1", d.port);
+	caller_open(&other, "127.0.0.1", d.port);
+	caller_open(&gone, "127.0.0.1", d.port);
+	list_begin(&c, &waits, 0, 0);
+	list_begin(&gone, &lost, 0, 0);
+	caller_run(&c, 50, NULL);
+	caller_run(&gone, 50, NULL);
+	ok(caller_claim(&other, "1-1", 1, NULL) == USBIP_OK &&
+	   caller_claim(&other, "2-1", 2, NULL) == USBIP_NO_PERMISSION,
+	   "what lines with addresses decide takes no name");
+	ok(!waits.done, "what others decide waits for it");
+	caller_close(&gone);
+	ok(caller_renew(&other, 0, 0) == USBIP_OK, "one that waits may go");
+	ok(!caller_daemon_stop(&d), "the daemon does not wait at the end");
+	ok(caller_wait(&waits) == RPC_CANTRECV, "nor does who waits");
+	caller_close(&c);
+	caller_close(&other);
+}
+
 int main(void)
 {
 	static struct caller c, other;
@@ -404,5 +450,6 @@ int main(void)
 	caller_close(&other);
 	test_lease();
 	test_script();
+	test_no_names();
 	return tap_done();
 }
