@@ -6,13 +6,13 @@
 #include "server/exports_impl.h"
 
 #include <arpa/inet.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "server/backend.h"
+#include "server/peer.h"
 
 /* ---- the table ---------------------------------------------------------- */
 
@@ -40,6 +40,7 @@ struct exports *exports_free(struct exports *ex)
 		STAILQ_REMOVE_HEAD(&ex->lines, link);
 		exports_line_free(line);
 	}
+	free(ex->groups);
 	free(ex);
 	return NULL;
 }
@@ -47,6 +48,19 @@ struct exports *exports_free(struct exports *ex)
 bool exports_need_names(const struct exports *ex)
 {
 	return ex->need_names;
+}
+
+const char *exports_netgroups(const struct exports *ex)
+{
+	return ex->groups ? ex->groups : "";
+}
+
+bool exports_has_group(const char *groups, const char *name)
+{
+	for (; *groups; groups += strlen(groups) + 1)
+		if (!strcmp(groups, name))
+			return true;
+	return false;
 }
 
 size_t exports_count(const struct exports *ex)
@@ -156,7 +170,8 @@ static bool is_in_domain(const char *name, const char *domain)
 }
 
 static bool is_host(const struct exports_host *host,
-		    const struct exports_address *a, const char *name)
+		    const struct exports_address *a,
+		    const struct peer_name *name)
 {
 	switch (host->kind) {
 	case EXPORTS_HOST_KIND_ANY:
@@ -165,11 +180,11 @@ static bool is_host(const struct exports_host *host,
 		return a && is_within(a, &host->network, host->prefix);
 	case EXPORTS_HOST_KIND_NAME:
 		return (a && is_resolved(host, a)) ||
-		       (name && !strcasecmp(name, host->name));
+		       (name && !strcasecmp(name->name, host->name));
 	case EXPORTS_HOST_KIND_DOMAIN:
-		return name && is_in_domain(name, host->name);
+		return name && is_in_domain(name->name, host->name);
 	case EXPORTS_HOST_KIND_NETGROUP:
-		return name && innetgr(host->name, name, NULL, NULL);
+		return name && exports_has_group(name->groups, host->name);
 	}
 	return false;
 }
@@ -178,7 +193,7 @@ static bool is_host(const struct exports_host *host,
 static const struct exports_host *find_host(const struct exports *ex,
 					    const struct backend_info *info,
 					    const struct sockaddr *peer,
-					    const char *name)
+					    const struct peer_name *name)
 {
 	const struct exports_line *line;
 	const struct exports_host *host;
@@ -196,7 +211,7 @@ static const struct exports_host *find_host(const struct exports *ex,
 }
 
 bool exports_allow(const struct exports *ex, const struct backend_info *info,
-		   const struct sockaddr *peer, const char *name,
+		   const struct sockaddr *peer, const struct peer_name *name,
 		   struct exports_options *options)
 {
 	const struct exports_host *host = find_host(ex, info, peer, name);

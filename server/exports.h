@@ -12,6 +12,7 @@
 
 struct backend_info;
 struct exports;
+struct peer_name;
 
 /* Of the line that allows. */
 struct exports_options {
@@ -30,6 +31,8 @@ struct exports *exports_free(struct exports *ex);
 
 /* Are there lines that need the peer's name? */
 bool exports_need_names(const struct exports *ex);
+/* The netgroups that lines name, for peer_names_groups(). */
+const char *exports_netgroups(const struct exports *ex);
 /* Does what this peer may have of this device depend on its name? No, where
  * lines with its address come first, or say the same. */
 bool exports_need_name(const struct exports *ex,
@@ -39,11 +42,11 @@ bool exports_need_name(const struct exports *ex,
 size_t exports_count(const struct exports *ex);
 
 /*
- * May this peer claim this device? name: the peer's, made sure of by the
- * caller, or NULL. options: NULL or of the first line that says so.
+ * May this peer claim this device? name: the peer's, or NULL if it
+ * has none or is not known. options: NULL or of the first line that says so.
  */
 bool exports_allow(const struct exports *ex, const struct backend_info *info,
-		   const struct sockaddr *peer, const char *name,
+		   const struct sockaddr *peer, const struct peer_name *name,
 		   struct exports_options *options);
 
 #endif

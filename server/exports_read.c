@@ -187,6 +187,23 @@ static void resolve_host(struct parser *p, struct exports_host *host)
 	freeaddrinfo(list);
 }
 
+static bool add_group(struct exports *ex, const char *name)
+{
+	size_t size = strlen(name) + 1;
+	char *groups;
+
+	if (exports_has_group(exports_netgroups(ex), name))
+		return true;
+	groups = realloc(ex->groups, ex->groups_len + size + 1);
+	if (!groups)
+		return false;
+	memcpy(groups + ex->groups_len, name, size);
+	ex->groups_len += size;
+	groups[ex->groups_len] = 0;
+	ex->groups = groups;
+	return true;
+}
+
 /* NULL, or what is wrong with it. */
 static const char *parse_host(struct parser *p, struct exports_host *host,
 			      char *word)
@@ -224,6 +241,9 @@ static const char *parse_host(struct parser *p, struct exports_host *host,
 		return wrong;
 	if (host->kind == EXPORTS_HOST_KIND_NAME)
 		resolve_host(p, host);
+	if (host->kind == EXPORTS_HOST_KIND_NETGROUP &&
+	    !add_group(p->ex, host->name))
+		return "out of memory";
 	p->ex->need_names = true;
 	return NULL;
 }

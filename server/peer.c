@@ -4,8 +4,9 @@
  * for one, and the threads that ask.
  *
  * Whoever has an address can give it any name in the reverse zone, so a name
- * counts only if it leads back to the address. Both questions may take the
- * name service's time-outs, and strangers may have them asked, so:
+ * counts only if it leads back to the address. With the name comes in which of
+ * the netgroups that count it is. All this may take the name service's
+ * time-outs, and strangers may have it asked, so:
  *
  *   - a few threads ask, each about one address;
  *   - an answer is QUEUED, ASKED, then KNOWN until it is old; QUEUED and ASKED
@@ -22,6 +23,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -51,6 +53,8 @@ struct question {
 	struct sockaddr_storage addr;
 	socklen_t len;
 	char name[NI_MAXHOST];		/* "": none */
+	char *groups;			/* that it is in; in `lists` */
+	char lists[];			/* first, which ones are asked about */
 };
 
 struct wait {
@@ -70,6 +74,7 @@ struct answer {
 	socklen_t len;
 	struct question *question;	/* KNOWN: with the answer */
 	time_t until;
+	bool stale;			/* ASKED: of other groups than now */
 	struct asker *asker;		/* ASKED */
 	struct waits waits;		/* none if KNOWN */
 };
@@ -81,6 +86,7 @@ struct asker {
 
 struct peer_names {
 	struct event_base *base;
+	const char *groups;		/* the caller's */
 	struct asker askers[ASKERS];
 	TAILQ_HEAD(, answer) answers;	/* as they were asked for */
 	unsigned int n[ANSWER_STATE_N];
@@ -158,6 +164,28 @@ static bool leads_back(const struct question *q)
 	return found;
 }
 
+static bool is_in(const char *group, const char *name)
+{
+	/* innetgr(3) is not for two threads at a time */
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	bool in;
+
+	pthread_mutex_lock(&lock);
+	in = innetgr(group, name, NULL, NULL);
+	pthread_mutex_unlock(&lock);
+	return in;
+}
+
+static void find_groups(struct question *q)
+{
+	char *to = q->groups;
+
+	for (const char *g = q->lists; *g; g += strlen(g) + 1)
+		if (is_in(g, q->name))
+			to = stpcpy(to, g) + 1;
+	*to = 0;
+}
+
 static int ask(void *arg)
 {
 	struct question *q = arg;
@@ -166,6 +194,8 @@ static int ask(void *arg)
 			sizeof(q->name), NULL, 0, NI_NAMEREQD) ||
 	    !leads_back(q))
 		*q->name = 0;
+	else
+		find_groups(q);
 	return 0;
 }
 
@@ -196,9 +226,10 @@ static void free_answer(struct answer *a)
 
 static void tell(const struct answer *a, peer_done_fn done, void *user)
 {
-	const char *name = a->question->name;
+	const struct question *q = a->question;
+	const struct peer_name name = { .name = q->name, .groups = q->groups };
 
-	done(0, *name ? name : NULL, user);
+	done(0, *q->name ? &name : NULL, user);
 }
 
 /* Who is told may ask again from in there: waits are nobody's any more. */
@@ -261,15 +292,10 @@ static void trim_known(struct peer_names *names)
 
 static void ask_next(struct peer_names *names);
 
-static void asked(int r, void *arg)
+static void take_answer(struct answer *a, struct question *q)
 {
-	struct question *q = arg;
-	struct answer *a = q->answer;
-	struct peer_names *names = a->names;
 	struct wait *wait;
 
-	a->asker->answer = NULL;
-	a->asker = NULL;
 	a->question = q;
 	a->until = now() + (*q->name ? KEEP : KEEP_NONE);
 	set_state(a, ANSWER_STATE_KNOWN);
@@ -280,17 +306,48 @@ static void asked(int r, void *arg)
 		tell(a, wait->done, wait->user);
 		free(wait);
 	}
-	trim_known(names);
+}
+
+static void asked(int r, void *arg)
+{
+	struct question *q = arg;
+	struct answer *a = q->answer;
+	struct peer_names *names = a->names;
+
+	a->asker->answer = NULL;
+	a->asker = NULL;
+	if (a->stale) {
+		a->stale = false;
+		free(q);
+		set_state(a, ANSWER_STATE_QUEUED);	/* once more */
+	} else {
+		take_answer(a, q);
+		trim_known(names);
+	}
 	ask_next(names);
+}
+
+/* Of all groups. */
+static size_t list_size(const char *groups)
+{
+	const char *g = groups;
+
+	while (*g)
+		g += strlen(g) + 1;
+	return g - groups + 1;
 }
 
 static int start(struct asker *asker, struct answer *a)
 {
-	_cleanup_(cleanup_free) struct question *q = calloc(1, sizeof(*q));
+	_cleanup_(cleanup_free) struct question *q = NULL;
+	size_t size = list_size(a->names->groups);
 	int r = 0;
 
+	q = calloc(1, sizeof(*q) + 2 * size);
 	if (!q)
 		return -ENOMEM;
+	memcpy(q->lists, a->names->groups, size);
+	q->groups = q->lists + size;
 	q->answer = a;
 	q->addr = a->addr;
 	q->len = a->len;
@@ -454,6 +511,19 @@ void peer_forget(struct peer_names *names, const void *caller)
 	cancel(&waits, -ECANCELED);
 }
 
+void peer_names_groups(struct peer_names *names, const char *groups)
+{
+	struct answer *a, *after;
+
+	names->groups = groups;
+	for (a = TAILQ_FIRST(&names->answers); a; a = after) {
+		after = TAILQ_NEXT(a, link);
+		a->stale = a->state == ANSWER_STATE_ASKED;
+		if (a->state == ANSWER_STATE_KNOWN)
+			free_answer(a);
+	}
+}
+
 int peer_names_new(struct peer_names **namesp, struct event_base *base)
 {
 	struct peer_names *names = calloc(1, sizeof(*names));
@@ -461,6 +531,7 @@ int peer_names_new(struct peer_names **namesp, struct event_base *base)
 	if (!names)
 		return -ENOMEM;
 	names->base = base;
+	names->groups = "";
 	TAILQ_INIT(&names->answers);
 	*namesp = names;
 	return 0;

@@ -11,16 +11,30 @@
 struct event_base;
 struct peer_names;
 
+/* What the name service says of an address. */
+struct peer_name {
+	const char *name;	/* it has the address, and the address has it */
+	const char *groups;	/* of peer_names_groups(), those it is in */
+};
+
 /*
- * r 0: name is one that the address has and that has the address, or NULL.
+ * r 0: what name it has; NULL: none. It is there as long as this runs.
  * -EAGAIN, -ENOMEM: no room to ask; -ECANCELED: by peer_forget().
  */
-typedef void (*peer_done_fn)(int r, const char *name, void *user);
+typedef void (*peer_done_fn)(int r, const struct peer_name *name,
+			     void *user);
 
 int peer_names_new(struct peer_names **namesp, struct event_base *base);
 /* At once: what is being asked is left behind. done() of what waits is not
  * called. */
 struct peer_names *peer_names_free(struct peer_names *names);
+
+/*
+ * Which netgroups to ask about from now on: each name ends with a zero byte,
+ * and the list with one more. They stay the caller's, and there, until the
+ * next call. Answers that are known are forgotten.
+ */
+void peer_names_groups(struct peer_names *names, const char *groups);
 
 /* done() is called once, perhaps from in here. caller: for peer_forget(). */
 void peer_name(struct peer_names *names, const struct sockaddr *addr,

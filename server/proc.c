@@ -89,8 +89,8 @@ void proc_named(struct target *t, struct rpcsrv_call *call, const char *device,
 		go(0, NULL, user);
 }
 
-void proc_peer(struct rpcsrv_call *call, const char *said, const char *name,
-	       char *host, struct target_peer *peer)
+void proc_peer(struct rpcsrv_call *call, const char *said,
+	       const struct peer_name *name, char *host, struct target_peer *peer)
 {
 	const struct sockaddr *addr = rpcsrv_conn_peer(rpcsrv_call_conn(call));
 	char itself[128], from[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];

@@ -33,8 +33,8 @@ void proc_named(struct target *t, struct rpcsrv_call *call, const char *device,
 /* Who calls. host: at least PROC_HOST bytes, filled in by this. said: what the
  * caller calls itself. name: of proc_named(). */
 #define PROC_HOST (USBIP_HOST_MAX + 1)
-void proc_peer(struct rpcsrv_call *call, const char *said, const char *name,
-	       char *host, struct target_peer *peer);
+void proc_peer(struct rpcsrv_call *call, const char *said,
+	       const struct peer_name *name, char *host, struct target_peer *peer);
 
 /*
  * The session with this handle, if it is ACTIVE; its lease is renewed. Else

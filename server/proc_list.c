@@ -113,7 +113,7 @@ struct kept_list {
 	usbip_list_args args;
 };
 
-static void reply_list(struct kept_list *kept, const char *name)
+static void reply_list(struct kept_list *kept, const struct peer_name *name)
 {
 	struct target *t = kept->target;
 	struct target_peer peer;
@@ -135,7 +135,7 @@ static void reply_list(struct kept_list *kept, const char *name)
 	xdr_free((xdrproc_t)xdr_usbip_list_ok, (char *)list);
 }
 
-static void list_named(int r, const char *name, void *user)
+static void list_named(int r, const struct peer_name *name, void *user)
 {
 	struct kept_list *kept = user;
 

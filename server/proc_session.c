@@ -142,7 +142,7 @@ struct kept_claim {
 	usbip_claim_args args;
 };
 
-static void claim_named(int r, const char *name, void *user)
+static void claim_named(int r, const struct peer_name *name, void *user)
 {
 	struct kept_claim *kept = user;
 	struct target_peer peer;

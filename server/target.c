@@ -484,6 +484,7 @@ static void replace_exports(struct target *t, struct load *load)
 {
 	struct device *dev;
 
+	peer_names_groups(t->names, exports_netgroups(load->exports));
 	exports_free(t->exports);
 	t->exports = steal_ptr(load->exports);
 	log_info("%s: read again, %zu lines", load->file,
@@ -619,6 +620,7 @@ int target_new(struct target **tp, const struct target_config *config)
 	r = peer_names_new(&t->names, config->base);
 	if (r)
 		return r;
+	peer_names_groups(t->names, exports_netgroups(t->exports));
 	r = config->backend->open(&t->backend, config->base,
 				  config->backend_argument, &sink, t);
 	if (r)

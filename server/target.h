@@ -20,13 +20,14 @@
 
 struct event;
 struct event_base;
+struct peer_name;
 struct peer_names;
 struct worker;
 
 /* Who calls. */
 struct target_peer {
 	const struct sockaddr *addr;
-	const char *name;	/* made sure of, or NULL: see peer.h */
+	const struct peer_name *name;	/* or NULL */
 	const char *host;	/* the caller's own name for itself, and where
 				 * from: for people */
 };

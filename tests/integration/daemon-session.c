@@ -430,6 +430,26 @@ static void test_no_names(void)
 	caller_close(&other);
 }
 
+static void test_no_netgroups(void)
+{
+	static struct caller c, other;
+	struct caller_call waits;
+
+	setenv("NO_NETGROUPS", "1", 1);
+	start_without_names("1-1 127.0.0.1\n1-5 @lab\n");
+	caller_open(&c, "127.0.0.1", d.port);
+	caller_open(&other, "127.0.0.1", d.port);
+	list_begin(&c, &waits, 0, 0);
+	caller_run(&c, 50, NULL);
+	ok(caller_claim(&other, "1-1", 1, NULL) == USBIP_OK,
+	   "who asks for netgroups holds up nobody else");
+	ok(!waits.done, "and waits");
+	ok(!caller_daemon_stop(&d), "the daemon does not wait at the end");
+	ok(caller_wait(&waits) == RPC_CANTRECV, "nor does who waits");
+	caller_close(&c);
+	caller_close(&other);
+}
+
 int main(void)
 {
 	static struct caller c, other;
@@ -451,5 +471,6 @@ int main(void)
 	test_lease();
 	test_script();
 	test_no_names();
+	test_no_netgroups();
 	return tap_done();
 }

@@ -12,6 +12,7 @@
 
 #include "server/backend.h"
 #include "server/exports.h"
+#include "server/peer.h"
 #include "tests/tap.h"
 
 /* A stick, 46f4:0001, serial "A 1", at 3-1.4; class 8 in its interface. */
@@ -86,7 +87,7 @@ static const struct allow_test allow_tests[] = {
 	{ "* *.example.org", "10.0.0.1", "example.org", false },
 	{ "* *.example.org", "10.0.0.1", "badexample.org", false },
 	{ "* *.example.org", "10.0.0.1", NULL, false },
-	{ "* @nosuchgroup", "10.0.0.1", "lab.example.org", false },
+	{ "* @lab", "10.0.0.1", "lab.example.org", false },
 	{ "* localhost", "127.0.0.1", NULL, true },
 
 	/* lines */
@@ -205,6 +206,7 @@ static void to_sockaddr(const char *text, struct sockaddr_storage *ss)
 static void test_allow(const struct allow_test *t)
 {
 	struct sockaddr_storage ss;
+	const struct peer_name name = { .name = t->name, .groups = "" };
 	struct exports *ex = NULL;
 	bool allowed = false;
 	int r;
@@ -213,7 +215,7 @@ static void test_allow(const struct allow_test *t)
 	r = read_text(&ex, t->text);
 	if (!r)
 		allowed = exports_allow(ex, &info, (struct sockaddr *)&ss,
-					t->name, NULL);
+					t->name ? &name : NULL, NULL);
 	ok(!r && allowed == t->want, "'%s', %s %s: %s",
 	   in_a_line(t->text), t->peer,
 	   t->name ? t->name : "", t->want ? "yes" : "no");
@@ -277,6 +279,33 @@ static void test_options(void)
 	exports_free(ex);
 }
 
+static bool allows(const struct exports *ex, const char *groups)
+{
+	const struct peer_name name = { .name = "h", .groups = groups };
+	struct sockaddr_storage ss;
+
+	to_sockaddr("10.0.0.9", &ss);
+	return exports_allow(ex, &info, (struct sockaddr *)&ss, &name, NULL);
+}
+
+static void test_groups(void)
+{
+	static const char want[] = "lab\0desks\0";	/* each once */
+	struct exports *ex;
+
+	if (read_text(&ex, "* @lab @desks\n3-1.4 10.0.0.1 @lab"))
+		abort();
+	ok(!memcmp(exports_netgroups(ex), want, sizeof(want)),
+	   "the netgroups that are named");
+	ok(allows(ex, "lab\0") && allows(ex, "labs\0desks\0"), "who is in one");
+	ok(!allows(ex, "labs\0la\0") && !allows(ex, ""), "who is in none");
+	exports_free(ex);
+	if (read_text(&ex, "* *"))
+		abort();
+	ok(!*exports_netgroups(ex), "or none");
+	exports_free(ex);
+}
+
 int main(void)
 {
 	if (descriptors_parse(&info.descriptors, stick, sizeof(stick)))
@@ -290,6 +319,7 @@ int main(void)
 	for (size_t i = 0; i < sizeof(need_tests) / sizeof(need_tests[0]); i++)
 		test_need(&need_tests[i]);
 	test_options();
+	test_groups();
 	descriptors_deinit(&info.descriptors);
 	return tap_done();
 }

@@ -21,7 +21,7 @@
 
 /* ---- the name service, in place of the C library's ---------------------- */
 
-static atomic_uint n_asked;
+static atomic_uint n_asked, n_groups;
 static sem_t hung, gate, gone;
 
 int getnameinfo(const struct sockaddr *sa, socklen_t len, char *host,
@@ -66,18 +66,28 @@ void freeaddrinfo(struct addrinfo *ai)
 	free(ai);
 }
 
+/* Group "all" has each host, "odd" those with an odd address. */
+int innetgr(const char *group, const char *host, const char *user,
+	    const char *domain)
+{
+	n_groups++;
+	return !strcmp(group, "all") ||
+	       (!strcmp(group, "odd") && strtoul(host + 1, NULL, 10) % 2);
+}
+
 /* ---- who asks ----------------------------------------------------------- */
 
 struct asked {
 	bool done;
 	int r;
 	char name[64];			/* "": none */
+	char groups[64];		/* with commas */
 };
 
 static struct event_base *base;
 static struct peer_names *names;
 
-static void on_done(int r, const char *name, void *user)
+static void on_done(int r, const struct peer_name *name, void *user)
 {
 	struct asked *asked = user;
 
@@ -85,7 +95,13 @@ static void on_done(int r, const char *name, void *user)
 		abort();		/* twice */
 	asked->done = true;
 	asked->r = r;
-	snprintf(asked->name, sizeof(asked->name), "%s", name ? name : "");
+	if (!name)
+		return;
+	snprintf(asked->name, sizeof(asked->name), "%s", name->name);
+	for (const char *g = name->groups; *g; g += strlen(g) + 1) {
+		strcat(asked->groups, g);
+		strcat(asked->groups, ",");
+	}
 }
 
 static void ask(struct asked *asked, uint32_t address, const void *caller)
@@ -252,6 +268,40 @@ static void test_forget(void)
 	let_go(2);
 }
 
+static void test_groups(void)
+{
+	struct asked a;
+
+	start();
+	peer_names_groups(names, "odd\0none\0all\0");
+	ask(&a, 0x0a000001, NULL);
+	await(&a);
+	ok(!strcmp(a.groups, "odd,all,"), "the groups of one: %s", a.groups);
+	ask(&a, 0x0a000002, NULL);
+	await(&a);
+	ok(!strcmp(a.groups, "all,"), "and of another: %s", a.groups);
+	ask(&a, 0x0a000001, NULL);
+	ok(a.done && !strcmp(a.groups, "odd,all,") && n_groups == 6,
+	   "are kept");
+	ask(&a, 0x0a000042, NULL);
+	await(&a);
+	ok(n_groups == 6, "who has no name is in none");
+	ask(&a, 0x0a090901, NULL);
+	await_hung(1);
+	peer_names_groups(names, "odd\0");
+	let_go(1);
+	event_base_loop(base, EVLOOP_ONCE);
+	await_hung(1);
+	ok(!a.done, "where others count meanwhile, it is asked once more");
+	let_go(1);
+	await(&a);
+	ok(!strcmp(a.groups, "odd,"), "for those: %s", a.groups);
+	ask(&a, 0x0a000002, NULL);
+	await(&a);
+	ok(*a.name && !*a.groups, "and what was known is not any more");
+	stop();
+}
+
 int main(void)
 {
 	alarm(100);			/* nothing hangs here, but by error */
@@ -264,6 +314,7 @@ int main(void)
 	test_slow();
 	test_full();
 	test_forget();
+	test_groups();
 	event_base_free(base);
 	return tap_done();
 }
