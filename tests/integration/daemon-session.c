@@ -3,10 +3,13 @@
  * Sessions over the wire: usbip-rpcd with fake devices; who gets what, and
  * how it ends.
  */
+#include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "tests/integration/caller.h"
 #include "tests/tap.h"
@@ -430,6 +433,58 @@ static void test_no_names(void)
 	caller_close(&other);
 }
 
+/* A connection from 127.0.0.(100 + n) that has called LIST. */
+static int call_as_stranger(unsigned int n)
+{
+	const uint32_t call[] = {
+		htonl(0x80000000 | 52), htonl(n), htonl(CALL), htonl(2),
+		htonl(USBIP_PROGRAM), htonl(USBIP_V1), htonl(USBIP_LIST),
+		0, 0, 0, 0, 0, 0, 0,
+	};
+	struct sockaddr_in sin = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + 100 + n),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (bind(fd, (struct sockaddr *)&sin, sizeof(sin)))
+		abort();
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	sin.sin_port = htons(d.port);
+	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin)) ||
+	    send(fd, call, sizeof(call), 0) != sizeof(call))
+		abort();
+	return fd;
+}
+
+/* There is room for the names of 32 of one network: eight are answered. */
+static void test_strangers(void)
+{
+	struct pollfd fds[40];
+	static struct caller c;
+	int n = 0;
+
+	start_without_names("1-1 127.0.0.1\n1-5 *.example.org\n");
+	for (unsigned int i = 0; i < 40; i++) {
+		fds[i].fd = call_as_stranger(i);
+		fds[i].events = POLLIN;
+	}
+	for (int left = 200; left && n < 8; left--) {
+		n = poll(fds, 40, 100);
+		if (n < 8)
+			usleep(50000);	/* some wait, poll() does not */
+	}
+	caller_open(&c, "127.0.0.1", d.port);
+	ok(n == 8 && caller_claim(&c, "1-5", 1, NULL) == USBIP_DELAY,
+	   "no room to ask for a name: DELAY");
+	ok(caller_claim(&c, "1-1", 1, NULL) == USBIP_OK,
+	   "who needs no name is served");
+	for (unsigned int i = 0; i < 40; i++)
+		close(fds[i].fd);
+	ok(!caller_daemon_stop(&d), "the daemon ends well");
+	caller_close(&c);
+}
+
 static void test_no_netgroups(void)
 {
 	static struct caller c, other;
@@ -471,6 +526,7 @@ int main(void)
 	test_lease();
 	test_script();
 	test_no_names();
+	test_strangers();
 	test_no_netgroups();
 	return tap_done();
 }

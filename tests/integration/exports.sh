@@ -57,7 +57,12 @@ daemon_pid() {
 			echo "${p#/proc/}" && return
 	done
 }
-is_reading() { ls -l "/proc/$pid/fd" | grep -q "$dir/fifo\$"; }
+is_reading() {
+	for fd in "/proc/$pid/fd"/*; do
+		[ "$(readlink "$fd")" = "$dir/fifo" ] && return
+	done
+	return 1
+}
 feed() { timeout 20 sh -c 'cat "$1" >"$2"' - "$1" "$2"; }
 
 # a link that is turned
