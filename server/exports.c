@@ -6,13 +6,13 @@
 #include "server/exports_impl.h"
 
 #include <arpa/inet.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "server/backend.h"
+#include "server/peer.h"
 
 /* ---- the table ---------------------------------------------------------- */
 
@@ -40,6 +40,7 @@ struct exports *exports_free(struct exports *ex)
 		STAILQ_REMOVE_HEAD(&ex->lines, link);
 		exports_line_free(line);
 	}
+	free(ex->groups);
 	free(ex);
 	return NULL;
 }
@@ -49,6 +50,19 @@ bool exports_need_names(const struct exports *ex)
 	return ex->need_names;
 }
 
+const char *exports_netgroups(const struct exports *ex)
+{
+	return ex->groups ? ex->groups : "";
+}
+
+bool exports_has_group(const char *groups, const char *name)
+{
+	for (; *groups; groups += strlen(groups) + 1)
+		if (!strcmp(groups, name))
+			return true;
+	return false;
+}
+
 size_t exports_count(const struct exports *ex)
 {
 	return ex->n;
@@ -56,28 +70,32 @@ size_t exports_count(const struct exports *ex)
 
 /* ---- addresses ---------------------------------------------------------- */
 
-/* An IPv4 address in IPv6's clothes is an IPv4 address. */
-bool exports_address(const struct sockaddr *sa, struct exports_address *a)
+bool exports_address_plain(struct exports_address *a)
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (a->family != AF_INET6 || memcmp(a->bytes, mapped, sizeof(mapped)))
+		return false;
+	a->family = AF_INET;
+	memmove(a->bytes, a->bytes + 12, 4);
+	memset(a->bytes + 4, 0, 12);
+	return true;
+}
+
+bool exports_address(const struct sockaddr *sa, struct exports_address *a)
+{
 	const struct sockaddr_in6 *sin6 = (const void *)sa;
 	const struct sockaddr_in *sin = (const void *)sa;
 
 	memset(a, 0, sizeof(*a));
-	if (sa->sa_family == AF_INET) {
-		a->family = AF_INET;
+	a->family = sa->sa_family;
+	if (sa->sa_family == AF_INET)
 		memcpy(a->bytes, &sin->sin_addr, 4);
-		return true;
-	}
-	if (sa->sa_family != AF_INET6)
-		return false;
-	if (!memcmp(&sin6->sin6_addr, mapped, sizeof(mapped))) {
-		a->family = AF_INET;
-		memcpy(a->bytes, sin6->sin6_addr.s6_addr + 12, 4);
-	} else {
-		a->family = AF_INET6;
+	else if (sa->sa_family == AF_INET6)
 		memcpy(a->bytes, &sin6->sin6_addr, 16);
-	}
+	else
+		return false;
+	exports_address_plain(a);
 	return true;
 }
 
@@ -152,7 +170,8 @@ static bool is_in_domain(const char *name, const char *domain)
 }
 
 static bool is_host(const struct exports_host *host,
-		    const struct exports_address *a, const char *name)
+		    const struct exports_address *a,
+		    const struct peer_name *name)
 {
 	switch (host->kind) {
 	case EXPORTS_HOST_KIND_ANY:
@@ -161,18 +180,20 @@ static bool is_host(const struct exports_host *host,
 		return a && is_within(a, &host->network, host->prefix);
 	case EXPORTS_HOST_KIND_NAME:
 		return (a && is_resolved(host, a)) ||
-		       (name && !strcasecmp(name, host->name));
+		       (name && !strcasecmp(name->name, host->name));
 	case EXPORTS_HOST_KIND_DOMAIN:
-		return name && is_in_domain(name, host->name);
+		return name && is_in_domain(name->name, host->name);
 	case EXPORTS_HOST_KIND_NETGROUP:
-		return name && innetgr(host->name, name, NULL, NULL);
+		return name && exports_has_group(name->groups, host->name);
 	}
 	return false;
 }
 
-bool exports_allow(const struct exports *ex, const struct backend_info *info,
-		   const struct sockaddr *peer, const char *name,
-		   struct exports_options *options)
+/* The first that says so; NULL: nobody does. */
+static const struct exports_host *find_host(const struct exports *ex,
+					    const struct backend_info *info,
+					    const struct sockaddr *peer,
+					    const struct peer_name *name)
 {
 	const struct exports_line *line;
 	const struct exports_host *host;
@@ -182,12 +203,61 @@ bool exports_allow(const struct exports *ex, const struct backend_info *info,
 	STAILQ_FOREACH(line, &ex->lines, link) {
 		if (!is_device(line, info))
 			continue;
+		STAILQ_FOREACH(host, &line->hosts, link)
+			if (is_host(host, known ? &address : NULL, name))
+				return host;
+	}
+	return NULL;
+}
+
+bool exports_allow(const struct exports *ex, const struct backend_info *info,
+		   const struct sockaddr *peer, const struct peer_name *name,
+		   struct exports_options *options)
+{
+	const struct exports_host *host = find_host(ex, info, peer, name);
+
+	if (host && options)
+		*options = host->options;
+	return host;
+}
+
+static bool is_by_name(const struct exports_host *host)
+{
+	switch (host->kind) {
+	case EXPORTS_HOST_KIND_ANY:
+	case EXPORTS_HOST_KIND_NETWORK:
+		return false;
+	case EXPORTS_HOST_KIND_NAME:
+	case EXPORTS_HOST_KIND_DOMAIN:
+	case EXPORTS_HOST_KIND_NETGROUP:
+		return true;
+	}
+	return true;
+}
+
+static bool is_same(const struct exports_options *a,
+		    const struct exports_options *b)
+{
+	return a->lease == b->lease && a->no_reset == b->no_reset;
+}
+
+bool exports_need_name(const struct exports *ex,
+		       const struct backend_info *info,
+		       const struct sockaddr *peer)
+{
+	const struct exports_host *host, *sure;
+	const struct exports_line *line;
+
+	sure = find_host(ex, info, peer, NULL);
+	STAILQ_FOREACH(line, &ex->lines, link) {
+		if (!is_device(line, info))
+			continue;
 		STAILQ_FOREACH(host, &line->hosts, link) {
-			if (!is_host(host, known ? &address : NULL, name))
-				continue;
-			if (options)
-				*options = host->options;
-			return true;
+			if (host == sure)
+				return false;
+			if (is_by_name(host) &&
+			    !(sure && is_same(&host->options, &sure->options)))
+				return true;
 		}
 	}
 	return false;

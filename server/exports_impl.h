@@ -55,10 +55,16 @@ struct exports {
 	STAILQ_HEAD(, exports_line) lines;
 	size_t n;
 	bool need_names;
+	char *groups;			/* each once, or NULL */
+	size_t groups_len;		/* without the zero byte at the end */
 };
 
-/* false: no address of IPv4 or IPv6. */
+/* An IPv4 address in IPv6's clothes becomes an IPv4 address; true: it was. */
+bool exports_address_plain(struct exports_address *a);
+/* Likewise. false: no address of IPv4 or IPv6. */
 bool exports_address(const struct sockaddr *sa, struct exports_address *a);
+/* groups: see peer_names_groups(). */
+bool exports_has_group(const char *groups, const char *name);
 void exports_line_free(struct exports_line *line);
 
 #endif

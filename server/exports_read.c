@@ -119,26 +119,40 @@ static bool parse_mask(const char *text, unsigned int *prefix)
 	return mask == (*prefix ? ~0u << (32 - *prefix) : 0);
 }
 
-/* 1: an address or a network; 0: something else; -EINVAL: a wrong one. */
+/* How many bits of an address of this family "/BITS" or "/MASK" means. */
+static bool parse_prefix(const char *text, sa_family_t family,
+			 unsigned int *prefix)
+{
+	if (family == AF_INET6)
+		return parse_number(text, 128, prefix);
+	return parse_number(text, 32, prefix) || parse_mask(text, prefix);
+}
+
+/* 1: an address or a network; 0: something else; -EINVAL: a wrong one;
+ * -ERANGE: one of IPv4 and of more, in IPv6's form. */
 static int parse_network(struct exports_host *host, char *word)
 {
+	struct exports_address *network = &host->network;
 	char *slash = strchr(word, '/');
-	unsigned int max;
 
 	if (slash)
 		*slash = 0;
-	if (inet_pton(AF_INET, word, host->network.bytes) == 1)
-		host->network.family = AF_INET;
-	else if (inet_pton(AF_INET6, word, host->network.bytes) == 1)
-		host->network.family = AF_INET6;
+	if (inet_pton(AF_INET, word, network->bytes) == 1)
+		network->family = AF_INET;
+	else if (inet_pton(AF_INET6, word, network->bytes) == 1)
+		network->family = AF_INET6;
 	else
 		return slash ? -EINVAL : 0;
-	max = host->network.family == AF_INET ? 32 : 128;
 	host->kind = EXPORTS_HOST_KIND_NETWORK;
-	host->prefix = max;
-	if (!slash || parse_number(slash + 1, max, &host->prefix))
-		return 1;
-	return max == 32 && parse_mask(slash + 1, &host->prefix) ? 1 : -EINVAL;
+	host->prefix = network->family == AF_INET ? 32 : 128;
+	if (slash && !parse_prefix(slash + 1, network->family, &host->prefix))
+		return -EINVAL;
+	if (exports_address_plain(network)) {
+		if (host->prefix < 96)
+			return -ERANGE;
+		host->prefix -= 96;
+	}
+	return 1;
 }
 
 static bool is_host_name(const char *word)
@@ -173,17 +187,40 @@ static void resolve_host(struct parser *p, struct exports_host *host)
 	freeaddrinfo(list);
 }
 
-static bool parse_host(struct parser *p, struct exports_host *host, char *word)
+static bool add_group(struct exports *ex, const char *name)
 {
+	size_t size = strlen(name) + 1;
+	char *groups;
+
+	if (exports_has_group(exports_netgroups(ex), name))
+		return true;
+	groups = realloc(ex->groups, ex->groups_len + size + 1);
+	if (!groups)
+		return false;
+	memcpy(groups + ex->groups_len, name, size);
+	ex->groups_len += size;
+	groups[ex->groups_len] = 0;
+	ex->groups = groups;
+	return true;
+}
+
+/* NULL, or what is wrong with it. */
+static const char *parse_host(struct parser *p, struct exports_host *host,
+			      char *word)
+{
+	static const char wrong[] =
+		"not a host, network, *.domain or @netgroup";
 	int r;
 
 	if (!strcmp(word, "*")) {
 		host->kind = EXPORTS_HOST_KIND_ANY;
-		return true;
+		return NULL;
 	}
 	r = parse_network(host, word);
+	if (r == -ERANGE)
+		return "IPv4 in the form of IPv6 needs 96 bits or more";
 	if (r)
-		return r > 0;
+		return r > 0 ? NULL : wrong;
 	if (*word == '@') {
 		host->kind = EXPORTS_HOST_KIND_NETGROUP;
 		host->name = strdup(word + 1);
@@ -198,12 +235,17 @@ static bool parse_host(struct parser *p, struct exports_host *host, char *word)
 	/* behind the '@' or the dot */
 	if (host->kind != EXPORTS_HOST_KIND_NAME)
 		word++;
-	if (!host->name || !is_host_name(word))
-		return false;
+	if (!host->name)
+		return "out of memory";
+	if (!is_host_name(word))
+		return wrong;
 	if (host->kind == EXPORTS_HOST_KIND_NAME)
 		resolve_host(p, host);
+	if (host->kind == EXPORTS_HOST_KIND_NETGROUP &&
+	    !add_group(p->ex, host->name))
+		return "out of memory";
 	p->ex->need_names = true;
-	return true;
+	return NULL;
 }
 
 /* "(a,b)": cut it off word, and take it apart. */
@@ -240,6 +282,7 @@ static void add_host(struct parser *p, struct exports_line *line, char *word)
 {
 	struct exports_host *host = calloc(1, sizeof(*host));
 	_cleanup_(cleanup_free) char *whole = strdup(word);
+	const char *wrong;
 
 	if (!host || !whole) {
 		free(host);
@@ -247,9 +290,11 @@ static void add_host(struct parser *p, struct exports_line *line, char *word)
 		return;
 	}
 	STAILQ_INSERT_TAIL(&line->hosts, host, link);
-	if (parse_options(p, host, word) && !parse_host(p, host, word))
-		complain(p, "not a host, network, *.domain or @netgroup",
-			 whole);
+	if (!parse_options(p, host, word))
+		return;
+	wrong = parse_host(p, host, word);
+	if (wrong)
+		complain(p, wrong, whole);
 }
 
 /* The next word of *text, which goes on behind it; NULL: no more. */
@@ -331,7 +376,8 @@ static bool has_odd_quotes(const char *text)
 	return odd;
 }
 
-static void read_lines(struct parser *p, FILE *f, char *whole)
+/* 0, also where lines are wrong; -errno: the file could not be read. */
+static int read_lines(struct parser *p, FILE *f, char *whole)
 {
 	_cleanup_(cleanup_free) char *line = NULL;
 	size_t size = 0, len = 0;
@@ -342,12 +388,12 @@ static void read_lines(struct parser *p, FILE *f, char *whole)
 		p->number++;
 		if (strlen(line) != (size_t)n) {
 			complain(p, "a line has a zero byte", "the rest is not read");
-			return;
+			return 0;
 		}
 		more = trim_line(line);
 		if (len + strlen(line) >= LINE_MAX_BYTES) {
 			complain(p, "a line is too long", "the rest is not read");
-			return;
+			return 0;
 		}
 		strcpy(whole + len, line);
 		len += strlen(line);
@@ -360,8 +406,11 @@ static void read_lines(struct parser *p, FILE *f, char *whole)
 			parse_line(p, whole);
 		*whole = 0;
 	}
+	if (!feof(f))
+		return errno ? -errno : -EIO;
 	if (len)
 		parse_line(p, whole);	/* the last line went on nowhere */
+	return 0;
 }
 
 int exports_read(struct exports **exportsp, FILE *f, const char *name)
@@ -369,13 +418,16 @@ int exports_read(struct exports **exportsp, FILE *f, const char *name)
 	_cleanup_(exports_freep) struct exports *ex = calloc(1, sizeof(*ex));
 	_cleanup_(cleanup_free) char *whole = calloc(1, LINE_MAX_BYTES);
 	struct parser p = { .ex = ex, .file = name };
+	int r = -ENOMEM;
 
-	if (!ex || !whole)
-		return -ENOMEM;
-	STAILQ_INIT(&ex->lines);
-	read_lines(&p, f, whole);
-	if (ferror(f))
-		return -EIO;
+	if (ex && whole) {
+		STAILQ_INIT(&ex->lines);
+		r = read_lines(&p, f, whole);
+	}
+	if (r) {
+		log_error("%s: not read: %s", name, strerror(-r));
+		return r;
+	}
 	if (p.bad)
 		return -EINVAL;
 	*exportsp = steal_ptr(ex);

@@ -5,6 +5,9 @@
  *
  * As a daemon it forks before it opens anything; the first process waits
  * until the second one serves or has failed, and exits with its exit code.
+ *
+ * SIGHUP is blocked until the loop can take it: to read the exports file may
+ * take the name service's time, and what was changed meanwhile is then read.
  */
 #include "config.h"
 
@@ -29,6 +32,8 @@
 #include "server/target.h"
 
 #define EXPORTS_FILE SYSCONFDIR "/usbip-rpc/exports"
+/* Those of log.h that something here uses: "port" is the helper's. */
+#define DEBUG_TAGS "rpc,net,session,device,urb"
 /* Seconds for sessions to end when the service stops. */
 #define STOP_MAX 10
 
@@ -72,7 +77,7 @@ static const char usage_text[] =
 "                         of who has it (30)\n"
 "      --check            read the exports file, say what is wrong, and exit\n"
 "      --backend NAME     libusb, or fake[:SCRIPT]: devices made of script\n"
-"  -d, --debug TAG,...    tell more about: %s; or all\n"
+"  -d, --debug TAG,...    tell more about: " DEBUG_TAGS "; or all\n"
 "  -h, --help             this\n"
 "  -V, --version          the version\n"
 "\n"
@@ -178,7 +183,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 	while ((c = getopt_long(argc, argv, "e:fp:l:d:hV", long_options,
 				NULL)) >= 0) {
 		if (c == 'h') {
-			printf(usage_text, log_tag_names());
+			fputs(usage_text, stdout);
 			return EXIT_STOPPED;
 		}
 		if (c == 'V') {
@@ -228,7 +233,24 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	}
 	log_info("stopping: %s", strsignal(sig));
 	event_add(d->stop_timer, &tv);
+	svc_unregister(d->svc);	/* also where give_up() is what ends this */
 	target_stop(d->target);
+}
+
+static void block_reload(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(how, &set, NULL);
+}
+
+static bool is_reload_pending(void)
+{
+	sigset_t set;
+
+	return !sigpending(&set) && sigismember(&set, SIGHUP) == 1;
 }
 
 static int catch_signals(struct daemon_state *d)
@@ -316,8 +338,11 @@ static int run(struct daemon_state *d, const struct options *o)
 
 	if (!r && d->ready >= 0)
 		detach(d);
+	if (!r)
+		block_reload(SIG_UNBLOCK);
 	if (!r && event_base_dispatch(d->base) < 0)
 		r = -EIO;
+	block_reload(SIG_BLOCK);
 	if (r)
 		log_error("ended: %s", strerror(-r));
 	deinit(d);
@@ -337,6 +362,18 @@ static int await_daemon(int fd, pid_t pid)
 	return EXIT_FAILED;
 }
 
+/* A daemon holds on to nothing that its starter had open: a lock, the end of
+ * a pipe. In the foreground it is the supervisor who decides. */
+static int keep_alone(int fd)
+{
+	int kept = dup2(fd, STDERR_FILENO + 1);
+
+	if (kept < 0)
+		return fd;
+	close_range((unsigned int)kept + 1, ~0U, 0);
+	return kept;
+}
+
 static int run_as_daemon(struct daemon_state *d, const struct options *o)
 {
 	int fds[2];
@@ -348,23 +385,36 @@ static int run_as_daemon(struct daemon_state *d, const struct options *o)
 	}
 	if (pid) {
 		close(fds[1]);
+		if (is_reload_pending())
+			kill(pid, SIGHUP);	/* it was not inherited */
 		d->exports = exports_free(d->exports);	/* the child has its own */
 		return await_daemon(fds[0], pid);
 	}
-	close(fds[0]);
-	d->ready = fds[1];
+	d->ready = keep_alone(fds[1]);
 	setsid();
 	if (chdir("/"))
 		log_warning("/: %s", strerror(errno));
 	return run(d, o);
 }
 
+/* For SIGHUP in "/". Links in it stay: they may lead elsewhere by then. */
+static void name_from_root(struct options *o)
+{
+	size_t size = sizeof(o->exports_path), len;
+
+	if (*o->exports_file == '/' || !getcwd(o->exports_path, size))
+		return;
+	len = strlen(o->exports_path);
+	if ((size_t)snprintf(o->exports_path + len, size - len, "/%s",
+			     o->exports_file) < size - len)
+		o->exports_file = o->exports_path;
+}
+
 /* Read the exports file before anything is begun. -1: go on; else the exit
  * code. */
 static int load_exports(struct options *o, struct daemon_state *d)
 {
-	if (realpath(o->exports_file, o->exports_path))
-		o->exports_file = o->exports_path;	/* for SIGHUP in "/" */
+	name_from_root(o);
 	if (exports_load(&d->exports, o->exports_file))
 		return EXIT_EXPORTS;
 	if (!o->check)
@@ -386,6 +436,7 @@ int main(int argc, char **argv)
 	struct daemon_state d = { .ready = -1 };
 	int code;
 
+	block_reload(SIG_BLOCK);
 	log_open("usbip-rpcd", false);
 	record_tune_malloc();
 	code = parse_options(argc, argv, &o);

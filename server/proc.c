@@ -83,6 +83,7 @@ void proc_conn_closed(struct rpcsrv_conn *conn, void *user)
 	struct target *t = user;
 	struct session *s;
 
+	peer_forget(t->names, conn);
 	events_forget(&t->events, is_call_of, conn);
 	TAILQ_FOREACH(s, &t->sessions.list, link)
 		if (s->conn == conn)
@@ -99,18 +100,20 @@ static void copy_printable(char *to, size_t size, const char *from)
 	to[n] = 0;
 }
 
-void proc_named(struct target *t, struct rpcsrv_call *call, peer_done_fn go,
-		void *user)
+void proc_named(struct target *t, struct rpcsrv_call *call, const char *device,
+		peer_done_fn go, void *user)
 {
-	if (exports_need_names(t->exports))
-		peer_name(t->names, rpcsrv_conn_peer(rpcsrv_call_conn(call)),
-			  go, user);
+	struct rpcsrv_conn *conn = rpcsrv_call_conn(call);
+	const struct sockaddr *addr = rpcsrv_conn_peer(conn);
+
+	if (target_needs_name(t, addr, device))
+		peer_name(t->names, addr, conn, go, user);
 	else
-		go(NULL, user);
+		go(0, NULL, user);
 }
 
-void proc_peer(struct rpcsrv_call *call, const char *said, const char *name,
-	       char *host, struct target_peer *peer)
+void proc_peer(struct rpcsrv_call *call, const char *said,
+	       const struct peer_name *name, char *host, struct target_peer *peer)
 {
 	const struct sockaddr *addr = rpcsrv_conn_peer(rpcsrv_call_conn(call));
 	char itself[128], from[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];

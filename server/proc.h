@@ -25,16 +25,16 @@ void proc_conn_closed(struct rpcsrv_conn *conn, void *user);
 
 /*
  * Go on with a kept call when the peer's name is known, if the exports need
- * it; perhaps from in here.
+ * it for this device (NULL: for any); perhaps from in here.
  */
-void proc_named(struct target *t, struct rpcsrv_call *call, peer_done_fn go,
-		void *user);
+void proc_named(struct target *t, struct rpcsrv_call *call, const char *device,
+		peer_done_fn go, void *user);
 
 /* Who calls. host: at least PROC_HOST bytes, filled in by this. said: what the
  * caller calls itself. name: of proc_named(). */
 #define PROC_HOST (USBIP_HOST_MAX + 1)
-void proc_peer(struct rpcsrv_call *call, const char *said, const char *name,
-	       char *host, struct target_peer *peer);
+void proc_peer(struct rpcsrv_call *call, const char *said,
+	       const struct peer_name *name, char *host, struct target_peer *peer);
 
 /*
  * conn has claimed or renewed s and is its home from now on: it is trusted,

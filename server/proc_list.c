@@ -113,9 +113,8 @@ struct kept_list {
 	usbip_list_args args;
 };
 
-static void list_named(const char *name, void *user)
+static void reply_list(struct kept_list *kept, const struct peer_name *name)
 {
-	struct kept_list *kept = user;
 	struct target *t = kept->target;
 	struct target_peer peer;
 	usbip_list_res res;
@@ -134,6 +133,16 @@ static void list_named(const char *name, void *user)
 	else
 		proc_reply_stat(kept->call, USBIP_DELAY);
 	xdr_free((xdrproc_t)xdr_usbip_list_ok, (char *)list);
+}
+
+static void list_named(int r, const struct peer_name *name, void *user)
+{
+	struct kept_list *kept = user;
+
+	if (r)
+		proc_reply_stat(kept->call, USBIP_DELAY);
+	else
+		reply_list(kept, name);
 	free(kept);
 }
 
@@ -150,7 +159,7 @@ bool_t usbip_list_1_svc(usbip_list_args *args, usbip_list_res *res,
 	kept->target = proc_target(rq);
 	kept->call = rpcsrv_defer(rq);
 	kept->args = *args;
-	proc_named(kept->target, kept->call, list_named, kept);
+	proc_named(kept->target, kept->call, NULL, list_named, kept);
 	return FALSE;
 }
 

@@ -143,17 +143,19 @@ struct kept_claim {
 	usbip_claim_args args;
 };
 
-static void claim_named(const char *name, void *user)
+static void claim_named(int r, const struct peer_name *name, void *user)
 {
 	struct kept_claim *kept = user;
 	struct target_peer peer;
 	char host[PROC_HOST];
 
-	if (rpcsrv_conn_is_open(rpcsrv_call_conn(kept->call))) {
+	if (!rpcsrv_conn_is_open(rpcsrv_call_conn(kept->call))) {
+		rpcsrv_drop(kept->call);	/* nobody waits for it */
+	} else if (r) {
+		proc_reply_stat(kept->call, USBIP_DELAY);
+	} else {
 		proc_peer(kept->call, kept->args.host, name, host, &peer);
 		claim(kept->call, kept->target, &kept->args, &peer);
-	} else {
-		rpcsrv_drop(kept->call);	/* nobody waits for it */
 	}
 	xdr_free((xdrproc_t)xdr_usbip_claim_args, (char *)&kept->args);
 	free(kept);
@@ -178,7 +180,8 @@ bool_t usbip_claim_1_svc(usbip_claim_args *args, usbip_claim_res *res,
 	kept->call = rpcsrv_defer(rq);
 	kept->args = *args;	/* with what it points to */
 	memset(args, 0, sizeof(*args));
-	proc_named(kept->target, kept->call, claim_named, kept);
+	proc_named(kept->target, kept->call, kept->args.device, claim_named,
+		   kept);
 	return FALSE;
 }
 

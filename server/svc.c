@@ -219,6 +219,11 @@ int svc_new(struct svc **svcp, const struct svc_config *config)
 	return 0;
 }
 
+void svc_unregister(struct svc *svc)
+{
+	svc->reg = rpcb_reg_free(svc->reg);
+}
+
 struct svc *svc_free(struct svc *svc)
 {
 	if (!svc)

@@ -140,7 +140,9 @@ static void check_stopped(struct target *t)
 		if (s->state != SESSION_STATE_ENDED)
 			return;
 	t->stopped = true;
-	events_deinit(&t->events);	/* while calls can still be answered */
+	/* while calls can still be answered */
+	peer_forget(t->names, NULL);
+	events_deinit(&t->events);
 	t->config.stopped(t->config.user);
 }
 
@@ -261,6 +263,21 @@ bool target_is_named(const struct device *dev, const char *name)
 		return false;
 	return !name[9] || (name[9] == '/' && name[10] &&
 			    !strcmp(name + 10, dev->info->serial));
+}
+
+bool target_needs_name(struct target *t, const struct sockaddr *addr,
+		       const char *device)
+{
+	const struct device *dev;
+
+	if (!exports_need_names(t->exports))
+		return false;
+	target_rescan(t);	/* it is the devices of the answer that count */
+	TAILQ_FOREACH(dev, &t->devices, link)
+		if ((!device || target_is_named(dev, device)) &&
+		    exports_need_name(t->exports, dev->info, addr))
+			return true;
+	return false;
 }
 
 /* What a name means to this peer: what it may have goes first. */
@@ -441,43 +458,93 @@ static void tick(evutil_socket_t fd, short what, void *arg)
 
 /* ---- exports ------------------------------------------------------------ */
 
-static int load_in_worker(void *arg)
-{
-	struct target *t = arg;
+/* What the loader has; nothing else, as it may have to be abandoned. */
+struct load {
+	struct target *target;		/* the loop's to look at */
+	char *file;
+	struct exports *exports;
+};
 
-	return exports_load(&t->loaded, t->config.exports_file);
+static void free_load(void *arg)
+{
+	struct load *load = arg;
+
+	exports_free(load->exports);
+	free(load->file);
+	free(load);
 }
 
-static void loaded(int r, void *arg)
+static int load_in_worker(void *arg)
 {
-	struct target *t = arg;
+	struct load *load = arg;
+
+	return exports_load(&load->exports, load->file);
+}
+
+static void replace_exports(struct target *t, struct load *load)
+{
 	struct device *dev;
 
-	t->loader = worker_free(t->loader);
-	if (r) {
-		log_warning("%s: not read; what was exported before still is",
-			    t->config.exports_file);
-		return;
-	}
+	peer_names_groups(t->names, exports_netgroups(load->exports));
 	exports_free(t->exports);
-	t->exports = steal_ptr(t->loaded);
-	log_info("%s: read again, %zu lines", t->config.exports_file,
+	t->exports = steal_ptr(load->exports);
+	log_info("%s: read again, %zu lines", load->file,
 		 exports_count(t->exports));
 	TAILQ_FOREACH(dev, &t->devices, link)
 		events_add(&t->events, EVENTS_TYPE_CHANGED, dev->info->busid, 0,
 			   SESSION_WHY_NONE);
 }
 
+static void loaded(int r, void *arg)
+{
+	struct load *load = arg;
+	struct target *t = load->target;
+
+	t->loader = worker_free(t->loader);
+	if (r)
+		log_warning("%s: not read; what was exported before still is",
+			    load->file);
+	else
+		replace_exports(t, load);
+	free_load(load);
+	if (t->reload)
+		target_reload(t);
+}
+
+static int start_load(struct target *t)
+{
+	struct load *load = calloc(1, sizeof(*load));
+	int r = -ENOMEM;
+
+	if (!load)
+		return r;
+	load->target = t;
+	load->file = strdup(t->config.exports_file);
+	if (load->file)
+		r = worker_new(&t->loader, t->config.base);
+	if (!r)
+		r = worker_run(t->loader, load_in_worker, loaded, load);
+	if (r) {
+		t->loader = worker_free(t->loader);
+		free_load(load);
+	}
+	return r;
+}
+
 void target_reload(struct target *t)
 {
-	if (t->loader || t->stopping)
+	int r;
+
+	if (t->stopping)
 		return;
-	if (worker_new(&t->loader, t->config.base) ||
-	    worker_run(t->loader, load_in_worker, loaded, t)) {
-		t->loader = worker_free(t->loader);
-		log_error("%s: not read: out of memory",
-			  t->config.exports_file);
-	}
+	/* it may have changed since the loader has read it */
+	t->reload = t->loader;
+	if (t->loader)
+		return;
+	r = start_load(t);
+	if (r)
+		log_error("%s: not read: %s", t->config.exports_file,
+			  strerror(-r));
 }
 
 /* ---- the whole ---------------------------------------------------------- */
@@ -510,7 +577,7 @@ struct target *target_free(struct target *t)
 
 	if (!t)
 		return NULL;
-	worker_free(t->loader);
+	worker_abandon(t->loader, free_load);
 	peer_names_free(t->names);
 	events_deinit(&t->events);
 	sessions_deinit(&t->sessions);
@@ -521,7 +588,6 @@ struct target *target_free(struct target *t)
 	}
 	t->config.backend->close(t->backend);
 	exports_free(t->exports);
-	exports_free(t->loaded);
 	if (t->timer)
 		event_free(t->timer);
 	if (t->room)
@@ -555,6 +621,7 @@ int target_new(struct target **tp, const struct target_config *config)
 	r = peer_names_new(&t->names, config->base);
 	if (r)
 		return r;
+	peer_names_groups(t->names, exports_netgroups(t->exports));
 	r = config->backend->open(&t->backend, config->base,
 				  config->backend_argument, &sink, t);
 	if (r)

@@ -20,13 +20,14 @@
 
 struct event;
 struct event_base;
+struct peer_name;
 struct peer_names;
 struct worker;
 
 /* Who calls. */
 struct target_peer {
 	const struct sockaddr *addr;
-	const char *name;	/* made sure of, or NULL: see peer.h */
+	const struct peer_name *name;	/* or NULL */
 	const char *host;	/* the caller's own name for itself, and where
 				 * from: for people */
 };
@@ -69,7 +70,7 @@ struct target {
 	struct exports *exports;
 	struct peer_names *names;
 	struct worker *loader;		/* reads the exports file */
-	struct exports *loaded;		/* by the loader */
+	bool reload;			/* once more, after the loader */
 	struct event *timer;		/* leases, waits */
 	struct event *room;		/* try again what found no room */
 	bool stopping, stopped;
@@ -97,6 +98,10 @@ uint64_t target_now(void);
 bool target_allows(const struct target *t, const struct device *dev,
 		   const struct target_peer *peer,
 		   struct exports_options *options);
+/* Does what is at this address need its name for an answer? device: the one
+ * that it asks for, by target_is_named(), or NULL: all. */
+bool target_needs_name(struct target *t, const struct sockaddr *addr,
+		       const char *device);
 /* Does `name` (bus id, VID:PID, VID:PID/serial) mean this device? */
 bool target_is_named(const struct device *dev, const char *name);
 /* Look for devices again, where the system does not tell. */

@@ -3,6 +3,7 @@
  * worker - a thread for blocking work. Owns the thread and two queues: jobs
  * to do, which the thread takes from, and jobs done, which the loop takes
  * from after an eventfd said so. Nothing else is shared between the two.
+ * An abandoned worker is its thread's alone, which frees it.
  */
 #include "server/worker.h"
 
@@ -39,8 +40,50 @@ struct worker {
 	/* under lock: */
 	pthread_cond_t wake;
 	struct jobs waiting, finished;
-	bool stop;
+	bool running, stop;
+	void (*drop)(void *arg);	/* abandoned */
 };
+
+static void free_jobs(struct worker *w, struct jobs *jobs)
+{
+	struct job *job;
+
+	while ((job = STAILQ_FIRST(jobs))) {
+		STAILQ_REMOVE_HEAD(jobs, link);
+		if (w->drop)
+			w->drop(job->arg);
+		free(job);
+	}
+}
+
+static void free_worker(struct worker *w)
+{
+	if (w->event)
+		event_free(w->event);
+	if (w->fd >= 0)
+		close(w->fd);
+	free_jobs(w, &w->waiting);
+	free_jobs(w, &w->finished);
+	pthread_cond_destroy(&w->wake);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}
+
+/* ---- in the thread ------------------------------------------------------ */
+
+/* Under lock. The next job; NULL: there will be none. */
+static struct job *await_job(struct worker *w)
+{
+	struct job *job;
+
+	while (!w->stop && STAILQ_EMPTY(&w->waiting))
+		pthread_cond_wait(&w->wake, &w->lock);
+	if (w->stop)
+		return NULL;
+	job = STAILQ_FIRST(&w->waiting);
+	STAILQ_REMOVE_HEAD(&w->waiting, link);
+	return job;
+}
 
 static void *work(void *arg)
 {
@@ -48,22 +91,25 @@ static void *work(void *arg)
 	struct job *job;
 
 	pthread_mutex_lock(&w->lock);
-	for (;;) {
-		while (!w->stop && STAILQ_EMPTY(&w->waiting))
-			pthread_cond_wait(&w->wake, &w->lock);
-		if (w->stop)
-			break;
-		job = STAILQ_FIRST(&w->waiting);
-		STAILQ_REMOVE_HEAD(&w->waiting, link);
+	while ((job = await_job(w))) {
+		w->running = true;
 		pthread_mutex_unlock(&w->lock);
 		job->r = job->fn(job->arg);
 		pthread_mutex_lock(&w->lock);
+		w->running = false;
 		STAILQ_INSERT_TAIL(&w->finished, job, link);
+		if (w->drop) {
+			pthread_mutex_unlock(&w->lock);
+			free_worker(w);
+			return NULL;
+		}
 		eventfd_write(w->fd, 1);
 	}
 	pthread_mutex_unlock(&w->lock);
 	return NULL;
 }
+
+/* ---- in the loop -------------------------------------------------------- */
 
 static struct job *next_finished(struct worker *w)
 {
@@ -75,29 +121,6 @@ static struct job *next_finished(struct worker *w)
 		STAILQ_REMOVE_HEAD(&w->finished, link);
 	pthread_mutex_unlock(&w->lock);
 	return job;
-}
-
-static void free_jobs(struct jobs *jobs)
-{
-	struct job *job;
-
-	while ((job = STAILQ_FIRST(jobs))) {
-		STAILQ_REMOVE_HEAD(jobs, link);
-		free(job);
-	}
-}
-
-static void free_worker(struct worker *w)
-{
-	if (w->event)
-		event_free(w->event);
-	if (w->fd >= 0)
-		close(w->fd);
-	free_jobs(&w->waiting);
-	free_jobs(&w->finished);
-	pthread_cond_destroy(&w->wake);
-	pthread_mutex_destroy(&w->lock);
-	free(w);
 }
 
 static void run_finished(evutil_socket_t fd, short what, void *arg)
@@ -181,5 +204,30 @@ struct worker *worker_free(struct worker *w)
 		w->dead = true;
 	else
 		free_worker(w);
+	return NULL;
+}
+
+struct worker *worker_abandon(struct worker *w, void (*drop)(void *arg))
+{
+	bool running;
+
+	if (!w)
+		return NULL;
+	pthread_mutex_lock(&w->lock);
+	w->stop = true;
+	w->drop = drop;
+	running = w->running;
+	free_jobs(w, &w->waiting);
+	free_jobs(w, &w->finished);
+	event_free(w->event);	/* the loop's; the rest is the thread's now */
+	w->event = NULL;
+	if (running)
+		pthread_detach(w->thread);
+	pthread_cond_signal(&w->wake);
+	pthread_mutex_unlock(&w->lock);
+	if (!running) {
+		pthread_join(w->thread, NULL);
+		free_worker(w);
+	}
 	return NULL;
 }

@@ -18,5 +18,12 @@ int worker_run(struct worker *w, worker_fn fn, worker_done_fn done, void *arg);
 /* Waits for the job that runs; done of it and of what waits is not called.
  * May be called from a done. */
 struct worker *worker_free(struct worker *w);
+/*
+ * Waits for nothing: a job that runs is left to itself, for what can not be
+ * ended and may take long, as questions to the name service. drop(arg) frees
+ * what each job that is not done has: in here, or for the one that runs in the
+ * thread, when it ends. Not from a done.
+ */
+struct worker *worker_abandon(struct worker *w, void (*drop)(void *arg));
 
 #endif

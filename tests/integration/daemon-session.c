@@ -3,10 +3,13 @@
  * Sessions over the wire: usbip-rpcd with fake devices; who gets what, and
  * how it ends.
  */
+#include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "tests/integration/caller.h"
 #include "tests/tap.h"
@@ -15,13 +18,19 @@
 
 static struct caller_daemon d;
 
-static void list(struct caller *c, struct caller_call *call, uint64_t cookie,
-		 unsigned int count)
+static void list_begin(struct caller *c, struct caller_call *call,
+		       uint64_t cookie, unsigned int count)
 {
 	usbip_list_args args = { cookie, count };
 
 	caller_begin(c, call);
 	usbip_list_1(&args, &call->res.list, rpcclnt_handle(c->clnt));
+}
+
+static void list(struct caller *c, struct caller_call *call, uint64_t cookie,
+		 unsigned int count)
+{
+	list_begin(c, call, cookie, count);
 	caller_wait(call);
 }
 
@@ -421,6 +430,118 @@ static void test_script(void)
 	caller_close(&c);
 }
 
+/* ---- names -------------------------------------------------------------- */
+
+static void start_without_names(const char *exports)
+{
+	const char *top = getenv("top_builddir");
+	char shim[256];
+
+	snprintf(shim, sizeof(shim), "%s/tests/integration/no-names.so",
+		 top ? top : ".");
+	setenv("LD_PRELOAD", shim, 1);
+	setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
+	caller_daemon_start(&d, exports, NULL, NULL);
+	unsetenv("LD_PRELOAD");
+}
+
+static void test_no_names(void)
+{
+	static struct caller c, other, gone;
+	struct caller_call waits, lost;
+
+	start_without_names("1-1 127.0.0.1\n1-5 *.example.org\n");
+	caller_open(&c, "127.0.0.1", d.port);
+	caller_open(&other, "127.0.0.1", d.port);
+	caller_open(&gone, "127.0.0.1", d.port);
+	list_begin(&c, &waits, 0, 0);
+	list_begin(&gone, &lost, 0, 0);
+	caller_run(&c, 50, NULL);
+	caller_run(&gone, 50, NULL);
+	ok(caller_claim(&other, "1-1", 1, NULL) == USBIP_OK &&
+	   caller_claim(&other, "2-1", 2, NULL) == USBIP_NO_PERMISSION,
+	   "what lines with addresses decide takes no name");
+	ok(!waits.done, "what others decide waits for it");
+	caller_close(&gone);
+	ok(caller_renew(&other, 0, 0) == USBIP_OK, "one that waits may go");
+	ok(!caller_daemon_stop(&d), "the daemon does not wait at the end");
+	ok(caller_wait(&waits) == RPC_CANTRECV, "nor does who waits");
+	caller_close(&c);
+	caller_close(&other);
+}
+
+/* A connection from 127.0.0.(100 + n) that has called LIST. */
+static int call_as_stranger(unsigned int n)
+{
+	const uint32_t call[] = {
+		htonl(0x80000000 | 52), htonl(n), htonl(CALL), htonl(2),
+		htonl(USBIP_PROGRAM), htonl(USBIP_V1), htonl(USBIP_LIST),
+		0, 0, 0, 0, 0, 0, 0,
+	};
+	struct sockaddr_in sin = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + 100 + n),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (bind(fd, (struct sockaddr *)&sin, sizeof(sin)))
+		abort();
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	sin.sin_port = htons(d.port);
+	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin)) ||
+	    send(fd, call, sizeof(call), 0) != sizeof(call))
+		abort();
+	return fd;
+}
+
+/* There is room for the names of 32 of one network: eight are answered. */
+static void test_strangers(void)
+{
+	struct pollfd fds[40];
+	static struct caller c;
+	int n = 0;
+
+	start_without_names("1-1 127.0.0.1\n1-5 *.example.org\n");
+	for (unsigned int i = 0; i < 40; i++) {
+		fds[i].fd = call_as_stranger(i);
+		fds[i].events = POLLIN;
+	}
+	for (int left = 200; left && n < 8; left--) {
+		n = poll(fds, 40, 100);
+		if (n < 8)
+			usleep(50000);	/* some wait, poll() does not */
+	}
+	caller_open(&c, "127.0.0.1", d.port);
+	ok(n == 8 && caller_claim(&c, "1-5", 1, NULL) == USBIP_DELAY,
+	   "no room to ask for a name: DELAY");
+	ok(caller_claim(&c, "1-1", 1, NULL) == USBIP_OK,
+	   "who needs no name is served");
+	for (unsigned int i = 0; i < 40; i++)
+		close(fds[i].fd);
+	ok(!caller_daemon_stop(&d), "the daemon ends well");
+	caller_close(&c);
+}
+
+static void test_no_netgroups(void)
+{
+	static struct caller c, other;
+	struct caller_call waits;
+
+	setenv("NO_NETGROUPS", "1", 1);
+	start_without_names("1-1 127.0.0.1\n1-5 @lab\n");
+	caller_open(&c, "127.0.0.1", d.port);
+	caller_open(&other, "127.0.0.1", d.port);
+	list_begin(&c, &waits, 0, 0);
+	caller_run(&c, 50, NULL);
+	ok(caller_claim(&other, "1-1", 1, NULL) == USBIP_OK,
+	   "who asks for netgroups holds up nobody else");
+	ok(!waits.done, "and waits");
+	ok(!caller_daemon_stop(&d), "the daemon does not wait at the end");
+	ok(caller_wait(&waits) == RPC_CANTRECV, "nor does who waits");
+	caller_close(&c);
+	caller_close(&other);
+}
+
 int main(void)
 {
 	static struct caller c, other;
@@ -442,5 +563,8 @@ int main(void)
 	caller_close(&other);
 	test_lease();
 	test_script();
+	test_no_names();
+	test_strangers();
+	test_no_netgroups();
 	return tap_done();
 }

@@ -3,6 +3,7 @@
 # usbip-rpcd as a program: its options, exit codes, and life as a daemon.
 . "${top_srcdir:-.}/tests/lib.sh"
 requires rpcinfo
+requires flock
 
 rpcd=${top_builddir:-.}/server/usbip-rpcd
 dir=$(mktemp -d)
@@ -49,7 +50,8 @@ gone() {
 }
 
 ok "--help" exits 0 --help
-ok "--help names the tags" says "rpc,net,session"
+ok "--help names the tags, and none of the controller's" \
+	says ": rpc,net,session,device,urb; or all"
 ok "--version" exits 0 --version
 ok "an unknown option is wrong usage" exits 2 --nonsense
 ok "so is an argument" exits 2 nonsense
@@ -62,14 +64,23 @@ ok "--check of a wrong one" exits 3 --check -e "$dir/wrong"
 ok "and where it is wrong" says "wrong:1: not an option: rw"
 ok "no exports file" exits 3 -f -e "$dir/none" --backend fake
 ok "and what that means" says "nothing is exported"
+ok "a directory is no exports file" exits 3 --check -e "$dir"
+ok "and it says so" says "$dir: .*Is a directory"
+ok "nor to serve by" exits 3 -f -e "$dir" --backend fake
+ok "it says so, too" says "$dir: .*Is a directory"
 ok "a script that is not there" \
 	exits 1 -f -e "$dir/exports" --backend "fake:$dir/none" --no-rpcbind
 ok "an address that is not ours" exits 1 -f -e "$dir/exports" \
 	--backend fake --no-rpcbind --listen 192.0.2.1
 
 port=$(free_port)
+# with the lock that a script holds while it starts services
+exec 9>"$dir/lock"
+flock 9
 ok "becomes a daemon" \
 	exits 0 -e "$dir/exports" --backend fake --no-rpcbind --port "$port"
+exec 9>&-
+ok "and keeps no file open that is not its own" flock -n "$dir/lock" true
 ok "and serves when it says so" answers "$port"
 ok "its port is taken" exits 1 -f -e "$dir/exports" --backend fake \
 	--no-rpcbind --port "$port"

@@ -12,6 +12,7 @@
 
 #include "server/backend.h"
 #include "server/exports.h"
+#include "server/peer.h"
 #include "tests/tap.h"
 
 /* A stick, 46f4:0001, serial "A 1", at 3-1.4; class 8 in its interface. */
@@ -68,6 +69,13 @@ static const struct allow_test allow_tests[] = {
 	{ "* 10.9.0.0/24", "::ffff:10.9.0.5", NULL, true },
 	{ "* 10.9.0.0/24", "::ffff:10.9.1.5", NULL, false },
 	{ "* ::/0", "::ffff:10.9.1.5", NULL, false },
+	{ "* ::ffff:10.0.0.1", "10.0.0.1", NULL, true },
+	{ "* ::ffff:10.0.0.1", "10.0.0.2", NULL, false },
+	{ "* ::ffff:10.0.0.1", "::ffff:10.0.0.1", NULL, true },
+	{ "* ::ffff:10.9.0.0/120", "10.9.0.5", NULL, true },
+	{ "* ::ffff:10.9.0.0/120", "10.9.1.5", NULL, false },
+	{ "* ::ffff:0:0/96", "203.0.113.9", NULL, true },
+	{ "* ::ffff:0:0/96", "2001:db8::1", NULL, false },
 
 	/* names */
 	{ "* lab.example.org", "10.0.0.1", "lab.example.org", true },
@@ -79,7 +87,7 @@ static const struct allow_test allow_tests[] = {
 	{ "* *.example.org", "10.0.0.1", "example.org", false },
 	{ "* *.example.org", "10.0.0.1", "badexample.org", false },
 	{ "* *.example.org", "10.0.0.1", NULL, false },
-	{ "* @nosuchgroup", "10.0.0.1", "lab.example.org", false },
+	{ "* @lab", "10.0.0.1", "lab.example.org", false },
 	{ "* localhost", "127.0.0.1", NULL, true },
 
 	/* lines */
@@ -92,6 +100,28 @@ static const struct allow_test allow_tests[] = {
 	{ "\t*\t10.0.0.1\r\n", "10.0.0.1", NULL, true },
 	{ "* 10.0.0.1(noreset,lease=5)", "10.0.0.1", NULL, true },
 	{ "* 10.0.0.1()", "10.0.0.1", NULL, true },
+};
+
+/* Does 10.0.0.1 need its name? */
+static const struct need_test {
+	const char *text;
+	bool want;
+} need_tests[] = {
+	{ "", false },
+	{ "* *", false },
+	{ "* *.example.org", true },
+	{ "* @lab", true },
+	{ "* no-such-host.invalid", true },
+	{ "3-9 *.example.org", false },
+	{ "* 10.0.0.1 *.example.org", false },
+	{ "* 10.0.0.2 *.example.org", true },
+	{ "* *.example.org 10.0.0.1", false },
+	{ "* *.example.org 10.0.0.0/8\n* @lab", false },
+	{ "* *.example.org(lease=5) 10.0.0.1(lease=5)", false },
+	{ "* *.example.org(lease=5) 10.0.0.1", true },
+	{ "* *.example.org 10.0.0.1(noreset)", true },
+	{ "* @lab *.example.org(noreset) *", true },
+	{ "3-9 @lab\n3-1.4 10.0.0.1\n* *.example.org(lease=5)", false },
 };
 
 /* Wrong, and in which line the message must be. */
@@ -117,6 +147,8 @@ static const struct error_test {
 	{ "* 10.0.0.0/-1", 1 },
 	{ "* 10.0.0.0/255.0.255.0", 1 },
 	{ "* ::/129", 1 },
+	{ "* ::ffff:10.0.0.1/95", 1 },
+	{ "* ::ffff:10.0.0.1/255.255.255.0", 1 },
 	{ "* host/24", 1 },
 	{ "* -host", 1 },
 	{ "* ho$t", 1 },
@@ -174,6 +206,7 @@ static void to_sockaddr(const char *text, struct sockaddr_storage *ss)
 static void test_allow(const struct allow_test *t)
 {
 	struct sockaddr_storage ss;
+	const struct peer_name name = { .name = t->name, .groups = "" };
 	struct exports *ex = NULL;
 	bool allowed = false;
 	int r;
@@ -182,10 +215,23 @@ static void test_allow(const struct allow_test *t)
 	r = read_text(&ex, t->text);
 	if (!r)
 		allowed = exports_allow(ex, &info, (struct sockaddr *)&ss,
-					t->name, NULL);
+					t->name ? &name : NULL, NULL);
 	ok(!r && allowed == t->want, "'%s', %s %s: %s",
 	   in_a_line(t->text), t->peer,
 	   t->name ? t->name : "", t->want ? "yes" : "no");
+	exports_free(ex);
+}
+
+static void test_need(const struct need_test *t)
+{
+	struct sockaddr_storage ss;
+	struct exports *ex;
+
+	to_sockaddr("10.0.0.1", &ss);
+	if (read_text(&ex, t->text))
+		abort();
+	ok(exports_need_name(ex, &info, (struct sockaddr *)&ss) == t->want,
+	   "'%s' needs %s name", in_a_line(t->text), t->want ? "a" : "no");
 	exports_free(ex);
 }
 
@@ -233,6 +279,33 @@ static void test_options(void)
 	exports_free(ex);
 }
 
+static bool allows(const struct exports *ex, const char *groups)
+{
+	const struct peer_name name = { .name = "h", .groups = groups };
+	struct sockaddr_storage ss;
+
+	to_sockaddr("10.0.0.9", &ss);
+	return exports_allow(ex, &info, (struct sockaddr *)&ss, &name, NULL);
+}
+
+static void test_groups(void)
+{
+	static const char want[] = "lab\0desks\0";	/* each once */
+	struct exports *ex;
+
+	if (read_text(&ex, "* @lab @desks\n3-1.4 10.0.0.1 @lab"))
+		abort();
+	ok(!memcmp(exports_netgroups(ex), want, sizeof(want)),
+	   "the netgroups that are named");
+	ok(allows(ex, "lab\0") && allows(ex, "labs\0desks\0"), "who is in one");
+	ok(!allows(ex, "labs\0la\0") && !allows(ex, ""), "who is in none");
+	exports_free(ex);
+	if (read_text(&ex, "* *"))
+		abort();
+	ok(!*exports_netgroups(ex), "or none");
+	exports_free(ex);
+}
+
 int main(void)
 {
 	if (descriptors_parse(&info.descriptors, stick, sizeof(stick)))
@@ -243,7 +316,10 @@ int main(void)
 		test_allow(&allow_tests[i]);
 	for (size_t i = 0; i < sizeof(error_tests) / sizeof(error_tests[0]); i++)
 		test_error(&error_tests[i]);
+	for (size_t i = 0; i < sizeof(need_tests) / sizeof(need_tests[0]); i++)
+		test_need(&need_tests[i]);
 	test_options();
+	test_groups();
 	descriptors_deinit(&info.descriptors);
 	return tap_done();
 }
