@@ -160,7 +160,12 @@ void attachment_detach(struct attachment *a, const char *why)
 	if (a->state > ATTACHMENT_CLAIMING)
 		log_info("port %u: %s from %s is detached: %s", ctl_port(a->ctl),
 			 a->config.device, a->config.host, why);
-	failure_set(&a->why, FAILURE_NONE, "%s", why);
+	/* Who waits for the device is not told that it is there. */
+	if (a->state < ATTACHMENT_ATTACHED)
+		failure_set(&a->why, FAILURE_OTHER,
+			    "attaching was broken off: %s", why);
+	else
+		failure_set(&a->why, FAILURE_NONE, "%s", why);
 	detach(a);
 }
 
