@@ -26,8 +26,8 @@
 #include "client/session.h"
 #include "client/snapshot.h"
 #include "client/sysfs.h"
-#include "client/text.h"
 #include "common/log.h"
+#include "common/text.h"
 
 #define LOOK_EVERY_MS	50
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "client/status.h"
-#include "client/text.h"
+#include "common/text.h"
 
 /* A lease of more is none; and in ms it fits into 32 bits. */
 #define LEASE_MAX	86400
@@ -43,7 +43,7 @@ int claim_learn(struct claim_device *d, const usbip_claim_ok *ok)
 		return -EPROTO;
 	if (ok->speed < USBIP_SPEED_LOW || ok->speed > USBIP_SPEED_SUPER_PLUS)
 		return -EPROTO;
-	snprintf(d->busid, sizeof(d->busid), "%s", ok->busid);
+	text_clean(ok->busid, d->busid, sizeof(d->busid));
 	d->speed = (enum usb_speed)ok->speed;
 	d->configuration = (uint8_t)ok->configuration;
 	d->lease = claim_lease(ok->lease);

@@ -15,7 +15,7 @@
 
 /* What the target told of the device and of the terms. */
 struct claim_device {
-	char busid[USBIP_BUSID_MAX + 1];	/* at the target */
+	char busid[USBIP_BUSID_MAX + 1];	/* at the target; clean */
 	enum usb_speed speed;
 	uint8_t configuration;			/* 0: none */
 	unsigned int lease;			/* seconds */

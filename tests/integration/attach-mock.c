@@ -158,6 +158,45 @@ static void test_broken_off(void)
 	end(a);
 }
 
+/* No byte of these gets to a terminal, a log or JSON as it is. */
+#define ESCAPES	"1\033-\xc2\x9b\xff"
+#define CLEAN	"1?-???"
+
+static void refused(usbip_stat stat, const char *text)
+{
+	uint16_t port = mock_begin(base);
+	struct attachment *a;
+
+	kernel_begin(base);
+	mock.claim_stat = stat;
+	mock.text = ESCAPES;
+	a = begin(port);
+	ok(wait_for(&fate.ended) && strstr(fate.why.text, text), "%s: %s", text,
+	   strstr(fate.why.text, text) ? fate.why.text : "not clean");
+	end(a);
+}
+
+static void test_escapes(void)
+{
+	uint16_t port = mock_begin(base);
+	struct attachment *a;
+	const char *busid;
+	json_t *o;
+
+	kernel_begin(base);
+	mock.text = ESCAPES;
+	a = plug(port);
+	o = ask("status");
+	busid = json_string_value(json_object_get(json_object_get(o, "target"),
+						  "busid"));
+	ok(busid && !strcmp(busid, CLEAN), "a bus id of escapes: %s",
+	   busid ? busid : "no answer");
+	json_decref(o);
+	end(a);
+	refused(USBIP_BUSY, "in use by " CLEAN);
+	refused(USBIP_AMBIGUOUS, "bus id: " CLEAN);
+}
+
 static void remove_ctl_dir(void)
 {
 	char path[64];
@@ -177,6 +216,7 @@ int main(void)
 	if (!base || !mkdtemp(ctl_dir))
 		return 1;
 	test_broken_off();
+	test_escapes();
 	remove_ctl_dir();
 	event_base_free(base);
 	return tap_done();
