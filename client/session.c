@@ -139,6 +139,7 @@ static void finish(struct session *s)
 	event_del(s->tick);
 	event_del(s->again);
 	event_del(s->limit);
+	watch_stop(&s->watch);
 }
 
 static void fail(struct session *s, const struct failure *f)
@@ -172,6 +173,7 @@ static void lose(struct session *s)
 		 * got last, and one answer "expired" is better than a guess. */
 		set_timer(s->limit, (s->device.lease + 2) * 1000);
 		event_del(s->tick);
+		watch_stop(&s->watch);
 		log_warning("connection to %s lost: trying again for %u s",
 			    s->config.host, s->device.lease);
 		session_set_state(s, SESSION_LOST);
@@ -349,8 +351,8 @@ void session_renew(struct session *s)
 static void tick_due(evutil_socket_t fd, short what, void *user)
 {
 	struct session *s = user;
-	/* EVENTS is always outstanding. */
-	bool waiting = rpcclnt_outstanding(s->clnt) > !s->watch.none;
+	/* EVENTS may be outstanding for as long as nothing happens. */
+	bool waiting = rpcclnt_outstanding(s->clnt) > s->watch.outstanding;
 
 	set_timer(s->tick, s->device.lease * 1000 / PULSE_TICKS);
 	if (pulse_tick(&s->pulse, waiting) && !s->renewing)
@@ -399,7 +401,7 @@ static void claim_answered(struct session *s, const struct rpc_err *err)
 		return;
 	}
 	s->handle = ok->session;
-	watch_init(&s->watch, ok);
+	watch_learn(&s->watch, ok);
 	session_set_state(s, SESSION_UP);
 	set_timer(s->tick, s->device.lease * 1000 / PULSE_TICKS);
 	watch_begin(&s->watch, s->clnt);
@@ -485,6 +487,7 @@ void session_release(struct session *s, void (*done)(void *user))
 	session_set_state(s, SESSION_RELEASING);
 	event_del(s->tick);
 	event_del(s->again);
+	watch_stop(&s->watch);
 	set_timer(s->limit, up ? RELEASE_TIMEOUT_MS : 0);
 	if (!up)
 		return;
@@ -512,7 +515,8 @@ static int begin(struct session *s)
 	s->tick = evtimer_new(s->config.base, tick_due, s);
 	s->again = evtimer_new(s->config.base, try_again, s);
 	s->limit = evtimer_new(s->config.base, limit_reached, s);
-	if (!s->tick || !s->again || !s->limit)
+	if (!s->tick || !s->again || !s->limit ||
+	    watch_init(&s->watch, s->config.base))
 		return -ENOMEM;
 	session_set_state(s, SESSION_CONNECTING);
 	return target_new(&s->target, &config);
@@ -543,9 +547,10 @@ struct session *session_free(struct session *s)
 	if (!s)
 		return NULL;
 	/* Callbacks of calls run in here: they see that it is over. */
-	if (s->state != SESSION_ENDED && s->tick && s->again && s->limit)
+	if (s->state != SESSION_ENDED && s->state != SESSION_NEW)
 		finish(s);
 	drop_connection(s);
+	watch_deinit(&s->watch);
 	if (s->tick)
 		event_free(s->tick);
 	if (s->again)

@@ -197,6 +197,55 @@ static void test_escapes(void)
 	refused(USBIP_AMBIGUOUS, "bus id: " CLEAN);
 }
 
+/* The target can end the session at once, and knows how. */
+static bool is_told(void)
+{
+	mock_end_session(USBIP_REVOKED);
+	return wait_for(&fate.ended) &&
+	       strstr(fate.why.text, "administrator ended");
+}
+
+static void test_events(void)
+{
+	uint16_t port = mock_begin(base);
+	struct attachment *a;
+	unsigned int n;
+
+	kernel_begin(base);
+	mock.events_stat = USBIP_DELAY;
+	a = plug(port);
+	ok(wait_count(&mock.n_events, 3), "no room for EVENTS: asked again");
+	mock.events_stat = USBIP_OK;
+	n = mock.n_events;
+	ok(wait_count(&mock.n_events, n + 1) && is_told(),
+	   "which tells the end as soon as there is room: %s", fate.why.text);
+	end(a);
+
+	port = mock_begin(base);
+	kernel_begin(base);
+	mock.events_early = true;
+	a = plug(port);
+	wait_count(&mock.n_events, 1);
+	kernel_run(1000);
+	ok(mock.n_events < 100, "EVENTS answered with nothing at once: asked "
+	   "%u times in a second", mock.n_events);
+	mock.events_early = false;
+	n = mock.n_events;
+	ok(wait_count(&mock.n_events, n + 1) && is_told(), "and on: %s",
+	   fate.why.text);
+	end(a);
+
+	port = mock_begin(base);
+	kernel_begin(base);
+	mock.events = MOCK_REFUSE;
+	a = plug(port);
+	wait_count(&mock.n_events, 1);
+	kernel_run(1000);
+	ok(mock.n_events == 1 && !fate.ended,
+	   "a target without EVENTS is not asked again");
+	end(a);
+}
+
 static void remove_ctl_dir(void)
 {
 	char path[64];
@@ -217,6 +266,7 @@ int main(void)
 		return 1;
 	test_broken_off();
 	test_escapes();
+	test_events();
 	remove_ctl_dir();
 	event_base_free(base);
 	return tap_done();

@@ -30,6 +30,10 @@ static bool go_on(enum mock_way way, struct svc_req *rq)
 		rpcsrv_conn_close(rpcsrv_conn(rq));
 		return false;
 	}
+	if (way == MOCK_REFUSE) {
+		svcerr_noproc(rq->rq_xprt);
+		return false;
+	}
 	return way != MOCK_SILENCE;
 }
 
@@ -107,6 +111,8 @@ bool_t usbip_events_1_svc(usbip_events_args *args, usbip_events_res *res,
 	memset(res, 0, sizeof(*res));
 	mock.n_events++;
 	res->status = mock.events_stat;
+	if (!go_on(mock.events, rq))
+		return FALSE;
 	if (mock.events_stat || mock.events_early)
 		return TRUE;
 	events_call = rpcsrv_defer(rq);

@@ -18,10 +18,11 @@ enum mock_way {
 	MOCK_ANSWER,		/* with what is set below; EVENTS: when asked to */
 	MOCK_SILENCE,
 	MOCK_CLOSE,		/* the connection */
+	MOCK_REFUSE,		/* PROC_UNAVAIL */
 };
 
 extern struct mock {
-	enum mock_way claim, release;
+	enum mock_way claim, events, release;
 	unsigned int n_closing;		/* calls to close on; then it answers */
 	/* Of CLAIM, EVENTS and RELEASE. */
 	usbip_stat claim_stat, events_stat, release_stat;
