@@ -109,13 +109,17 @@ static void set_timer(struct event *ev, unsigned int ms)
 
 /* ---- the end ------------------------------------------------------------ */
 
-static void released(void *user)
+static void released(bool given_back, void *user)
 {
 	struct attachment *a = user;
 
 	attachment_set_state(a, ATTACHMENT_ENDED);
+	if (!given_back)
+		log_warning("%s has not confirmed that it has %s back: it "
+			    "takes it when the lease is over", a->config.host,
+			    a->config.device);
 	if (a->ctl)
-		ctl_detached(a->ctl);
+		ctl_detached(a->ctl, given_back);
 	a->config.ended(&a->why, a->config.user);
 }
 

@@ -6,7 +6,7 @@
  *   tick    while UP: is it time for a RENEW, is the target there (pulse.h)?
  *   again   while LOST: the next attempt to connect, with back-off.
  *   limit   while LOST or RETURNING: the target must have ended the lease by
- *           then. While RELEASING: the answer is waited for no longer.
+ *           then. While RELEASING: at once, where there is nobody to ask.
  * Beside these the target says at once when it ends the session (watch.h).
  *
  *   NEW -> CONNECTING -> CLAIMING -> UP <-> LOST -> RETURNING -> UP
@@ -32,7 +32,8 @@
 #include "common/rpcclnt.h"
 
 #define RETURN_TIMEOUT_MS	3000
-#define RELEASE_TIMEOUT_MS	2000
+/* A target may have much to cancel. Whoever asked waits for 10 s. */
+#define RELEASE_TIMEOUT_MS	8000
 #define AGAIN_FIRST_MS		100
 #define AGAIN_MAX_MS		2000
 
@@ -47,7 +48,8 @@ struct session {
 	struct event *tick, *again, *limit;
 	unsigned int again_ms;
 	unsigned int returns;
-	void (*released)(void *user);
+	unsigned int n_claims;		/* CLAIM was sent so often */
+	void (*released)(bool given_back, void *user);
 	usbip_session handle;
 	struct watch watch;
 	struct claim_device device;
@@ -266,7 +268,8 @@ static void limit_reached(evutil_socket_t fd, short what, void *user)
 		return;
 	}
 	finish(s);
-	s->released(s->config.user);
+	/* A CLAIM that was not answered may have been granted all the same. */
+	s->released(!s->n_claims, s->config.user);
 }
 
 /* ---- RENEW --------------------------------------------------------------- */
@@ -428,6 +431,7 @@ static void send_claim(struct session *s)
 
 	gethostname(host, sizeof(host) - 1);
 	memcpy(args.instance, s->instance, sizeof(args.instance));
+	s->n_claims++;
 	rpcclnt_next(s->clnt, s->config.timeout_ms, claimed, s);
 	memset(&s->claim_res, 0, sizeof(s->claim_res));
 	err.re_status = usbip_claim_1(&args, &s->claim_res,
@@ -465,20 +469,24 @@ static void connect_failed(const struct failure *f, void *user)
 static void released(const struct rpc_err *err, void *user)
 {
 	struct session *s = user;
+	usbip_stat stat = s->release_res.status;
 
 	if (s->state != SESSION_RELEASING)
 		return;
 	finish(s);
-	s->released(s->config.user);
+	s->released(err->re_status == RPC_SUCCESS &&
+		    (stat == USBIP_OK || status_ends_session(stat)),
+		    s->config.user);
 }
 
-void session_release(struct session *s, void (*done)(void *user))
+void session_release(struct session *s,
+		     void (*done)(bool given_back, void *user))
 {
 	usbip_session_args args = { .session = s->handle };
 	bool up = s->state == SESSION_UP;
 
 	if (s->state == SESSION_ENDED) {
-		done(s->config.user);
+		done(true, s->config.user);
 		return;
 	}
 	if (s->state == SESSION_RELEASING)
@@ -488,13 +496,15 @@ void session_release(struct session *s, void (*done)(void *user))
 	event_del(s->tick);
 	event_del(s->again);
 	watch_stop(&s->watch);
-	set_timer(s->limit, up ? RELEASE_TIMEOUT_MS : 0);
+	event_del(s->limit);
+	if (up) {
+		rpcclnt_next(s->clnt, RELEASE_TIMEOUT_MS, released, s);
+		memset(&s->release_res, 0, sizeof(s->release_res));
+		up = usbip_release_1(&args, &s->release_res,
+				     rpcclnt_handle(s->clnt)) == RPC_SUCCESS;
+	}
 	if (!up)
-		return;
-	rpcclnt_next(s->clnt, RELEASE_TIMEOUT_MS, released, s);
-	memset(&s->release_res, 0, sizeof(s->release_res));
-	/* If it can not be sent, the limit ends it. */
-	usbip_release_1(&args, &s->release_res, rpcclnt_handle(s->clnt));
+		set_timer(s->limit, 0);
 }
 
 static int begin(struct session *s)

@@ -53,9 +53,11 @@ struct session_config {
 int session_new(struct session **sp, const struct session_config *config);
 struct session *session_free(struct session *s);
 
-/* Give the device back; `done` runs when the target has answered, or will
- * not in a second or two, or at once. */
-void session_release(struct session *s, void (*done)(void *user));
+/* Give the device back; `done` runs when the target has answered, or has not
+ * for 8 s, or at once where it can not be asked. given_back: it has said so, or
+ * there was nothing to give back; else it waits for the end of the lease. */
+void session_release(struct session *s,
+		     void (*done)(bool given_back, void *user));
 /* Send RENEW with the acknowledgements of now. */
 void session_renew(struct session *s);
 /* A reply came by the connection that is there. */

@@ -246,6 +246,42 @@ static void test_events(void)
 	end(a);
 }
 
+/* What `detach` is told: 1 released, 0 not, -1 nothing of that. */
+static int detach_with(enum mock_way way, usbip_stat stat, unsigned int ms)
+{
+	uint16_t port = mock_begin(base);
+	struct attachment *a;
+	json_t *o, *released;
+	int r;
+
+	kernel_begin(base);
+	mock.release = way;
+	mock.n_closing = way == MOCK_CLOSE;
+	mock.release_stat = stat;
+	mock.release_ms = ms;
+	a = plug(port);
+	o = ask("detach");
+	released = json_object_get(o, "released");
+	r = !json_is_true(json_object_get(o, "ok")) ||
+	    !json_is_boolean(released) || kernel_plugged() ||
+	    mock.n_releases != 1 ? -1 : json_is_true(released);
+	json_decref(o);
+	end(a);
+	return r;
+}
+
+static void test_release(void)
+{
+	ok(detach_with(MOCK_ANSWER, USBIP_OK, 0) == 1, "detached, and released");
+	ok(detach_with(MOCK_ANSWER, USBIP_OK, 2500) == 1, "though it takes time");
+	ok(detach_with(MOCK_ANSWER, USBIP_EXPIRED, 0) == 1,
+	   "what is over needs no release");
+	ok(detach_with(MOCK_ANSWER, USBIP_HOST_ERROR, 0) == 0,
+	   "detached here, and not released: the target failed");
+	ok(detach_with(MOCK_CLOSE, USBIP_OK, 0) == 0,
+	   "detached here, and not released: it left");
+}
+
 static void remove_ctl_dir(void)
 {
 	char path[64];
@@ -267,6 +303,7 @@ int main(void)
 	test_broken_off();
 	test_escapes();
 	test_events();
+	test_release();
 	remove_ctl_dir();
 	event_base_free(base);
 	return tap_done();

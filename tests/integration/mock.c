@@ -18,8 +18,8 @@ void usbip_program_1(struct svc_req *rq, SVCXPRT *xprt);
 struct mock mock;
 
 static struct rpcsrv *srv;
-static struct event *page;
-static struct rpcsrv_call *page_call, *events_call;
+static struct event *page, *release;
+static struct rpcsrv_call *page_call, *release_call, *events_call;
 static char instance[16];
 
 /* Whether the call is to be answered. */
@@ -35,6 +35,13 @@ static bool go_on(enum mock_way way, struct svc_req *rq)
 		return false;
 	}
 	return way != MOCK_SILENCE;
+}
+
+static void set_timer(struct event *ev, unsigned int ms)
+{
+	const struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+	evtimer_add(ev, &tv);
 }
 
 static char *text(void)
@@ -95,12 +102,24 @@ bool_t usbip_renew_1_svc(usbip_renew_args *args, usbip_renew_res *res,
 	return TRUE;
 }
 
+static void release_due(evutil_socket_t fd, short what, void *user)
+{
+	usbip_stat_res res = { .status = mock.release_stat };
+
+	rpcsrv_reply(release_call, (xdrproc_t)xdr_usbip_stat_res, &res, NULL,
+		     NULL);
+}
+
 bool_t usbip_release_1_svc(usbip_session_args *args, usbip_stat_res *res,
 			   struct svc_req *rq)
 {
 	mock.n_releases++;
-	res->status = mock.release_stat;
-	return go_on(mock.release, rq);
+	memset(res, 0, sizeof(*res));
+	if (!go_on(mock.release, rq))
+		return FALSE;
+	release_call = rpcsrv_defer(rq);
+	set_timer(release, mock.release_ms);
+	return FALSE;
 }
 
 /* ---- EVENTS --------------------------------------------------------------- */
@@ -158,11 +177,9 @@ static void page_due(evutil_socket_t fd, short what, void *user)
 bool_t usbip_list_1_svc(usbip_list_args *args, usbip_list_res *res,
 			struct svc_req *rq)
 {
-	const struct timeval tv = { 0, mock.page_ms * 1000 };
-
 	memset(res, 0, sizeof(*res));
 	page_call = rpcsrv_defer(rq);
-	evtimer_add(page, &tv);
+	set_timer(page, mock.page_ms);
 	return FALSE;
 }
 
@@ -238,10 +255,11 @@ uint16_t mock_begin(struct event_base *base)
 	mock.text = "1-1";
 	events_call = NULL;
 	page = evtimer_new(base, page_due, NULL);
+	release = evtimer_new(base, release_due, NULL);
 	rpcsrv_limits_default(&config.limits, USBIP_RECORD_EXTRA);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) ||
 	    listen(fd, 16) || getsockname(fd, (struct sockaddr *)&addr, &len) ||
-	    !page || rpcsrv_new(&srv, &config) || rpcsrv_listen(srv, fd))
+	    !page || !release || rpcsrv_new(&srv, &config) || rpcsrv_listen(srv, fd))
 		abort();
 	return ntohs(addr.sin_port);
 }
@@ -250,4 +268,5 @@ void mock_end(void)
 {
 	srv = rpcsrv_free(srv);
 	event_free(page);
+	event_free(release);
 }

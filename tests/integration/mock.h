@@ -27,6 +27,7 @@ extern struct mock {
 	/* Of CLAIM, EVENTS and RELEASE. */
 	usbip_stat claim_stat, events_stat, release_stat;
 	const char *text;		/* bus id, holder, candidate */
+	unsigned int release_ms;	/* RELEASE is answered as late */
 	bool events_early;		/* answered at once, with nothing */
 	unsigned int page_ms;		/* LIST: a device in each, without end */
 	/* What came. */
