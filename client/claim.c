@@ -109,3 +109,25 @@ void claim_refused(struct failure *f, const usbip_claim_res *res,
 			    host, status_text(res->status));
 	}
 }
+
+int claim_read(struct claim_device *d, const struct rpc_err *err,
+	       const usbip_claim_res *res, const char *host,
+	       const char *device, struct failure *f)
+{
+	int r;
+
+	if (err->re_status != RPC_SUCCESS) {
+		status_rpc_failure(f, err, host);
+		return -1;
+	}
+	if (res->status != USBIP_OK) {
+		claim_refused(f, res, host, device);
+		return -1;
+	}
+	r = claim_learn(d, &res->usbip_claim_res_u.claim);
+	if (!r)
+		return 0;
+	failure_set(f, FAILURE_OTHER, "claim %s at %s: %s", device, host,
+		    strerror(-r));
+	return -1;
+}

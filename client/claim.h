@@ -33,5 +33,9 @@ unsigned int claim_lease(unsigned int told);
 /* Explain any other answer. */
 void claim_refused(struct failure *f, const usbip_claim_res *res,
 		   const char *host, const char *device);
+/* The end of the call: 0, and *d has the device; or -1 and *f says why. */
+int claim_read(struct claim_device *d, const struct rpc_err *err,
+	       const usbip_claim_res *res, const char *host,
+	       const char *device, struct failure *f);
 
 #endif

@@ -4,13 +4,13 @@
  *
  * Timers
  *   tick    while UP: is it time for a RENEW, is the target there (pulse.h)?
- *   again   while LOST: the next attempt to connect, with back-off.
+ *   again   while LOST, or CONNECTING after a CLAIM without an answer: the
+ *           next attempt to connect, with back-off.
  *   limit   while LOST or RETURNING: the target must have ended the lease by
  *           then. While RELEASING: at once, where there is nobody to ask.
  * Beside these the target says at once when it ends the session (watch.h).
  *
- *   NEW -> CONNECTING -> CLAIMING -> UP <-> LOST -> RETURNING -> UP
- *   and RELEASING and ENDED from wherever it is.
+ * The states are in session_state.c.
  */
 #include "client/session.h"
 
@@ -23,6 +23,7 @@
 #include <sys/random.h>
 
 #include "client/claim.h"
+#include "client/deadline.h"
 #include "client/pulse.h"
 #include "client/status.h"
 #include "client/target.h"
@@ -36,11 +37,14 @@
 #define RELEASE_TIMEOUT_MS	8000
 #define AGAIN_FIRST_MS		100
 #define AGAIN_MAX_MS		2000
+/* Who closes on so many is not going to answer one. */
+#define CLAIMS_MAX		5
 
 struct session {
 	struct session_config config;
 	enum session_state state;
 	uint8_t instance[16];
+	uint64_t claim_end;		/* deadline of connecting and claiming */
 	struct target *target;
 	struct target_addr addr;	/* where it was found */
 	struct rpcclnt *clnt;
@@ -60,62 +64,13 @@ struct session {
 	bool renewing, again_renew;	/* outstanding; wanted behind it */
 };
 
-const char *session_state_str(enum session_state state)
-{
-	switch (state) {
-	case SESSION_NEW:
-		return "new";
-	case SESSION_CONNECTING:
-		return "connecting";
-	case SESSION_CLAIMING:
-		return "claiming";
-	case SESSION_UP:
-		return "up";
-	case SESSION_LOST:
-		return "connection lost";
-	case SESSION_RETURNING:
-		return "reconnecting";
-	case SESSION_RELEASING:
-		return "releasing";
-	case SESSION_ENDED:
-		return "ended";
-	}
-	return "?";
-}
-
-static bool may_go(enum session_state from, enum session_state to)
-{
-	if (to == SESSION_ENDED)
-		return from != SESSION_ENDED;
-	if (to == SESSION_RELEASING)
-		return from != SESSION_ENDED && from != SESSION_RELEASING;
-	switch (from) {
-	case SESSION_NEW:
-		return to == SESSION_CONNECTING;
-	case SESSION_CONNECTING:
-		return to == SESSION_CLAIMING;
-	case SESSION_CLAIMING:
-		return to == SESSION_UP;
-	case SESSION_UP:
-		return to == SESSION_LOST;
-	case SESSION_LOST:
-		return to == SESSION_RETURNING;
-	case SESSION_RETURNING:
-		return to == SESSION_UP || to == SESSION_LOST;
-	case SESSION_RELEASING:
-	case SESSION_ENDED:
-		break;
-	}
-	return false;
-}
-
 /* The only writer of s->state. */
 static void session_set_state(struct session *s, enum session_state next)
 {
 	log_debug(LOG_TAG_SESSION, "%s at %s: %s -> %s", s->config.device,
 		  s->config.host, session_state_str(s->state),
 		  session_state_str(next));
-	assert(may_go(s->state, next));
+	assert(session_may_go(s->state, next));
 	s->state = next;
 }
 
@@ -165,6 +120,14 @@ void session_end(struct session *s, usbip_stat why)
 
 /* ---- a connection is lost, and comes back -------------------------------- */
 
+static void try_later(struct session *s)
+{
+	set_timer(s->again, s->again_ms);
+	s->again_ms *= 2;
+	if (s->again_ms > AGAIN_MAX_MS)
+		s->again_ms = AGAIN_MAX_MS;
+}
+
 static void lose(struct session *s)
 {
 	if (s->state != SESSION_UP && s->state != SESSION_RETURNING)
@@ -183,10 +146,7 @@ static void lose(struct session *s)
 	} else {
 		session_set_state(s, SESSION_LOST);
 	}
-	set_timer(s->again, s->again_ms);
-	s->again_ms *= 2;
-	if (s->again_ms > AGAIN_MAX_MS)
-		s->again_ms = AGAIN_MAX_MS;
+	try_later(s);
 }
 
 static void closed(int error, void *user)
@@ -195,7 +155,7 @@ static void closed(int error, void *user)
 
 	log_debug(LOG_TAG_NET, "connection to %s ended: %s", s->config.host,
 		  error ? strerror(error < 0 ? -error : error) : "closed");
-	/* A claim that was not answered has failed by its own callback. */
+	/* A CLAIM that was not answered has seen to itself in its callback. */
 	lose(s);
 }
 
@@ -238,24 +198,33 @@ static void return_failed(const struct failure *f, void *user)
 	lose(s);
 }
 
+static void connected(int fd, const struct target_addr *addr, void *user);
+static void connect_failed(const struct failure *f, void *user);
+
 static void try_again(evutil_socket_t fd, short what, void *user)
 {
 	struct session *s = user;
+	bool claims = s->state == SESSION_CONNECTING;
 	struct target_config config = {
 		.base = s->config.base,
 		.host = s->config.host,
 		.known = &s->addr,
 		.timeout_ms = RETURN_TIMEOUT_MS,
-		.connected = returned,
-		.failed = return_failed,
+		.connected = claims ? connected : returned,
+		.failed = claims ? connect_failed : return_failed,
 		.user = s,
 	};
 
 	/* What still comes by the old one has been heard by now. */
 	s->clnt = rpcclnt_free(s->clnt);
 	s->renewing = false;
-	session_set_state(s, SESSION_RETURNING);
-	if (target_new(&s->target, &config))
+	if (!claims)
+		session_set_state(s, SESSION_RETURNING);
+	if (!target_new(&s->target, &config))
+		return;
+	if (claims)
+		try_later(s);
+	else
 		lose(s);
 }
 
@@ -379,28 +348,33 @@ static void watch_ended(usbip_stat why, void *user)
 
 /* ---- CLAIM --------------------------------------------------------------- */
 
+/*
+ * The connection ended before CLAIM was answered, and it may have been granted
+ * all the same. The same again, from the same instance, gets that session.
+ * False: it is not worth another one.
+ */
+static bool claim_again(struct session *s)
+{
+	if (!s->n_claims || s->n_claims >= CLAIMS_MAX ||
+	    deadline_left(s->claim_end) <= s->again_ms)
+		return false;
+	if (s->state == SESSION_CLAIMING)
+		session_set_state(s, SESSION_CONNECTING);
+	try_later(s);
+	return true;
+}
+
 static void claim_answered(struct session *s, const struct rpc_err *err)
 {
 	const usbip_claim_ok *ok = &s->claim_res.usbip_claim_res_u.claim;
+	bool cut = err->re_status == RPC_CANTRECV ||
+		   err->re_status == RPC_CANTSEND;
 	struct failure f;
-	int r;
 
-	if (err->re_status != RPC_SUCCESS) {
-		status_rpc_failure(&f, err, s->config.host);
-		fail(s, &f);
-		return;
-	}
-	if (s->claim_res.status != USBIP_OK) {
-		claim_refused(&f, &s->claim_res, s->config.host,
-			      s->config.device);
-		fail(s, &f);
-		return;
-	}
-	r = claim_learn(&s->device, ok);
-	if (r) {
-		failure_set(&f, FAILURE_OTHER, "claim %s at %s: %s",
-			    s->config.device, s->config.host, strerror(-r));
-		fail(s, &f);
+	if (claim_read(&s->device, err, &s->claim_res, s->config.host,
+		       s->config.device, &f)) {
+		if (!cut || !claim_again(s))
+			fail(s, &f);
 		return;
 	}
 	s->handle = ok->session;
@@ -432,7 +406,7 @@ static void send_claim(struct session *s)
 	gethostname(host, sizeof(host) - 1);
 	memcpy(args.instance, s->instance, sizeof(args.instance));
 	s->n_claims++;
-	rpcclnt_next(s->clnt, s->config.timeout_ms, claimed, s);
+	rpcclnt_next(s->clnt, deadline_left(s->claim_end), claimed, s);
 	memset(&s->claim_res, 0, sizeof(s->claim_res));
 	err.re_status = usbip_claim_1(&args, &s->claim_res,
 				      rpcclnt_handle(s->clnt));
@@ -461,7 +435,12 @@ static void connected(int fd, const struct target_addr *addr, void *user)
 
 static void connect_failed(const struct failure *f, void *user)
 {
-	fail(user, f);
+	struct session *s = user;
+	struct failure why = *f;	/* the target's */
+
+	s->target = target_free(s->target);
+	if (!claim_again(s))
+		fail(s, &why);
 }
 
 /* ---- life ---------------------------------------------------------------- */
@@ -528,6 +507,8 @@ static int begin(struct session *s)
 	if (!s->tick || !s->again || !s->limit ||
 	    watch_init(&s->watch, s->config.base))
 		return -ENOMEM;
+	s->again_ms = AGAIN_FIRST_MS;
+	s->claim_end = deadline_in(s->config.timeout_ms);
 	session_set_state(s, SESSION_CONNECTING);
 	return target_new(&s->target, &config);
 }

@@ -35,7 +35,7 @@ struct session_config {
 	const char *host;		/* both must live as long */
 	const char *device;
 	uint16_t tcp_port;		/* 0: by rpcbind */
-	unsigned int timeout_ms;	/* of connecting, of claiming */
+	unsigned int timeout_ms;	/* of connecting and claiming */
 	/* The claim succeeded; or it did not, and the session is ENDED. */
 	void (*claimed)(void *user);
 	void (*failed)(const struct failure *f, void *user);
@@ -67,6 +67,7 @@ void session_end(struct session *s, usbip_stat why);
 
 enum session_state session_state(const struct session *s);
 const char *session_state_str(enum session_state state);
+bool session_may_go(enum session_state from, enum session_state to);
 /* Valid from `claimed` on. */
 const struct claim_device *session_device(const struct session *s);
 /* Times that a lost connection was replaced. */

@@ -120,9 +120,10 @@ static json_t *ask(const char *what)
 
 static void end(struct attachment *a)
 {
-	if (!fate.ended)
+	if (a && !fate.ended)
 		attachment_detach(a, "the test is done");
-	wait_for(&fate.ended);
+	if (a)
+		wait_for(&fate.ended);
 	attachment_free(a);
 	kernel_end();
 	mock_end();
@@ -282,6 +283,33 @@ static void test_release(void)
 	   "detached here, and not released: it left");
 }
 
+/* A CLAIM that was lost on its way may have been granted. */
+static void test_claim_lost(void)
+{
+	uint16_t port = mock_begin(base);
+	struct attachment *a;
+
+	kernel_begin(base);
+	mock.claim = MOCK_CLOSE;
+	mock.n_closing = 2;
+	a = plug(port);
+	ok(a && mock.n_claims == 3 && mock.n_instances == 1,
+	   "the connection ends before CLAIM is answered: the same again (%u)",
+	   mock.n_claims);
+	end(a);
+
+	port = mock_begin(base);
+	kernel_begin(base);
+	mock.claim = MOCK_CLOSE;
+	mock.n_closing = UINT32_MAX;
+	a = begin(port);
+	ok(wait_for(&fate.ended) && fate.why.code == FAILURE_UNREACHABLE &&
+	   strstr(fate.why.text, "closed the connection") &&
+	   mock.n_claims > 1 && mock.n_claims < 20,
+	   "but not for ever (%u): %s", mock.n_claims, fate.why.text);
+	end(a);
+}
+
 static void remove_ctl_dir(void)
 {
 	char path[64];
@@ -304,6 +332,7 @@ int main(void)
 	test_escapes();
 	test_events();
 	test_release();
+	test_claim_lost();
 	remove_ctl_dir();
 	event_base_free(base);
 	return tap_done();
