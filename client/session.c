@@ -89,14 +89,22 @@ static void drop_connection(struct session *s)
 	s->again_renew = false;
 }
 
-/* Neither up nor to come back. Says nothing to anybody. */
-static void finish(struct session *s)
+/* Nothing comes any more, but answers to calls. */
+static void rest(struct session *s)
 {
-	session_set_state(s, SESSION_ENDED);
 	event_del(s->tick);
 	event_del(s->again);
 	event_del(s->limit);
 	watch_stop(&s->watch);
+	/* A connection in the making would come too late. */
+	s->target = target_free(s->target);
+}
+
+/* Neither up nor to come back. Says nothing to anybody. */
+static void finish(struct session *s)
+{
+	session_set_state(s, SESSION_ENDED);
+	rest(s);
 }
 
 static void fail(struct session *s, const struct failure *f)
@@ -472,10 +480,7 @@ void session_release(struct session *s,
 		return;
 	s->released = done;
 	session_set_state(s, SESSION_RELEASING);
-	event_del(s->tick);
-	event_del(s->again);
-	watch_stop(&s->watch);
-	event_del(s->limit);
+	rest(s);
 	if (up) {
 		rpcclnt_next(s->clnt, RELEASE_TIMEOUT_MS, released, s);
 		memset(&s->release_res, 0, sizeof(s->release_res));

@@ -157,6 +157,13 @@ static void test_broken_off(void)
 	   strstr(fate.why.text, "broken off: Terminated"),
 	   "or before it was claimed: %s", fate.why.text);
 	end(a);
+	port = mock_begin(base);
+	kernel_begin(base);
+	a = begin(1);
+	attachment_detach(a, "Terminated");
+	ok(wait_for(&fate.ended) && strstr(fate.why.text, "broken off"),
+	   "or while it connects, which then fails");
+	end(a);
 }
 
 /* No byte of these gets to a terminal, a log or JSON as it is. */
