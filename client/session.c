@@ -46,7 +46,7 @@ struct session {
 	uint8_t instance[16];
 	uint64_t claim_end;		/* deadline of connecting and claiming */
 	struct target *target;
-	struct target_addr addr;	/* where it was found */
+	struct resolver_addr addr;	/* where it was found */
 	struct rpcclnt *clnt;
 	struct pulse pulse;
 	struct event *tick, *again, *limit;
@@ -184,7 +184,7 @@ static int make_clnt(struct session *s, int fd)
 
 static void send_renew(struct session *s, bool all);
 
-static void returned(int fd, const struct target_addr *addr, void *user)
+static void returned(int fd, const struct resolver_addr *addr, void *user)
 {
 	struct session *s = user;
 
@@ -206,7 +206,7 @@ static void return_failed(const struct failure *f, void *user)
 	lose(s);
 }
 
-static void connected(int fd, const struct target_addr *addr, void *user);
+static void connected(int fd, const struct resolver_addr *addr, void *user);
 static void connect_failed(const struct failure *f, void *user);
 
 static void try_again(evutil_socket_t fd, short what, void *user)
@@ -422,7 +422,7 @@ static void send_claim(struct session *s)
 		claim_answered(s, &err);
 }
 
-static void connected(int fd, const struct target_addr *addr, void *user)
+static void connected(int fd, const struct resolver_addr *addr, void *user)
 {
 	struct session *s = user;
 	struct failure f;

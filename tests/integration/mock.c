@@ -168,6 +168,7 @@ static void page_due(evutil_socket_t fd, short what, void *user)
 		device.claimed_by = text();
 	device.speed = USBIP_SPEED_HIGH;
 	device.state = USBIP_STATE_AVAILABLE;
+	res.usbip_list_res_u.list.eof = mock.page_eof;
 	res.usbip_list_res_u.list.devices.devices_len = 1;
 	res.usbip_list_res_u.list.devices.devices_val = &device;
 	rpcsrv_reply(page_call, (xdrproc_t)xdr_usbip_list_res, &res, NULL,

@@ -29,7 +29,8 @@ extern struct mock {
 	const char *text;		/* bus id, holder, candidate */
 	unsigned int release_ms;	/* RELEASE is answered as late */
 	bool events_early;		/* answered at once, with nothing */
-	unsigned int page_ms;		/* LIST: a device in each, without end */
+	unsigned int page_ms;		/* LIST: a device in each page, as late */
+	bool page_eof;			/* the first page is all */
 	/* What came. */
 	unsigned int n_claims, n_events, n_releases;
 	unsigned int n_instances;	/* different ones, of CLAIM */
