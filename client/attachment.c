@@ -26,8 +26,8 @@
 #include "client/session.h"
 #include "client/snapshot.h"
 #include "client/sysfs.h"
-#include "client/text.h"
 #include "common/log.h"
+#include "common/text.h"
 
 #define LOOK_EVERY_MS	50
 
@@ -109,13 +109,17 @@ static void set_timer(struct event *ev, unsigned int ms)
 
 /* ---- the end ------------------------------------------------------------ */
 
-static void released(void *user)
+static void released(bool given_back, void *user)
 {
 	struct attachment *a = user;
 
 	attachment_set_state(a, ATTACHMENT_ENDED);
+	if (!given_back)
+		log_warning("%s has not confirmed that it has %s back: it "
+			    "takes it when the lease is over", a->config.host,
+			    a->config.device);
 	if (a->ctl)
-		ctl_detached(a->ctl);
+		ctl_detached(a->ctl, given_back);
 	a->config.ended(&a->why, a->config.user);
 }
 
@@ -160,7 +164,12 @@ void attachment_detach(struct attachment *a, const char *why)
 	if (a->state > ATTACHMENT_CLAIMING)
 		log_info("port %u: %s from %s is detached: %s", ctl_port(a->ctl),
 			 a->config.device, a->config.host, why);
-	failure_set(&a->why, FAILURE_NONE, "%s", why);
+	/* Who waits for the device is not told that it is there. */
+	if (a->state < ATTACHMENT_ATTACHED)
+		failure_set(&a->why, FAILURE_OTHER,
+			    "attaching was broken off: %s", why);
+	else
+		failure_set(&a->why, FAILURE_NONE, "%s", why);
 	detach(a);
 }
 

@@ -38,7 +38,8 @@ struct attachment_config {
 		    struct failure *f);
 	/* Once: it can be used. `text` is for whoever asked. */
 	void (*attached)(const char *text, void *user);
-	/* Once, last: never attached, or not any more. FAILURE_NONE: as asked. */
+	/* Once, last: never attached, or not any more. FAILURE_NONE: it was,
+	 * and was detached as asked. */
 	void (*ended)(const struct failure *why, void *user);
 	void *user;
 };
@@ -49,7 +50,7 @@ int attachment_new(struct attachment **ap,
 /* Unplugs if need be, and closes everything. Not from a callback of its own. */
 struct attachment *attachment_free(struct attachment *a);
 
-/* Unplug and release; `ended` follows with FAILURE_NONE. */
+/* Unplug and release; `ended` follows. */
 void attachment_detach(struct attachment *a, const char *why);
 
 /* For the control socket; a new object. */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/deadline.h"
 #include "client/status.h"
 #include "client/target.h"
 #include "common/rpcclnt.h"
@@ -21,7 +22,8 @@
 struct fetch {
 	struct catalog *catalog;
 	const char *host;
-	unsigned int timeout_ms;
+	unsigned int timeout_s;
+	uint64_t end;			/* of all of it */
 	struct event_base *base;
 	struct target *target;
 	struct rpcclnt *clnt;
@@ -64,6 +66,14 @@ static void read_page(struct fetch *f, const struct rpc_err *err)
 	usbip_list_ok *page = &f->res.usbip_list_res_u.list;
 	int r;
 
+	if (err->re_status == RPC_TIMEDOUT && f->catalog->n) {
+		failure_set(f->failure, FAILURE_UNREACHABLE,
+			    "%s told %zu devices within %u s, and there are "
+			    "more: give it more --timeout", f->host,
+			    f->catalog->n, f->timeout_s);
+		stop(f, false);
+		return;
+	}
 	if (err->re_status != RPC_SUCCESS) {
 		status_rpc_failure(f->failure, err, f->host);
 		stop(f, false);
@@ -111,7 +121,7 @@ static void ask_page(struct fetch *f, uint64_t cookie)
 	struct rpc_err err = { .re_status = RPC_SUCCESS };
 
 	memset(&f->res, 0, sizeof(f->res));
-	rpcclnt_next(f->clnt, f->timeout_ms, page_came, f);
+	rpcclnt_next(f->clnt, deadline_left(f->end), page_came, f);
 	err.re_status = usbip_list_1(&args, &f->res, rpcclnt_handle(f->clnt));
 	if (err.re_status != RPC_SUCCESS)
 		read_page(f, &err);
@@ -122,7 +132,7 @@ static void closed(int error, void *user)
 {
 }
 
-static void connected(int fd, const struct target_addr *addr, void *user)
+static void connected(int fd, const struct resolver_addr *addr, void *user)
 {
 	struct fetch *f = user;
 	const struct rpcclnt_config config = {
@@ -159,7 +169,8 @@ int catalog_fetch(struct catalog *c, const char *host, uint16_t tcp_port,
 	struct fetch f = {
 		.catalog = c,
 		.host = host,
-		.timeout_ms = timeout_s * 1000,
+		.timeout_s = timeout_s,
+		.end = deadline_in(timeout_s * 1000),
 		.base = event_base_new(),
 		.failure = failure,
 	};
@@ -167,7 +178,7 @@ int catalog_fetch(struct catalog *c, const char *host, uint16_t tcp_port,
 		.base = f.base,
 		.host = host,
 		.port = tcp_port,
-		.timeout_ms = f.timeout_ms,
+		.timeout_ms = timeout_s * 1000,
 		.connected = connected,
 		.failed = not_connected,
 		.user = &f,

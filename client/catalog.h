@@ -17,8 +17,8 @@ struct catalog {
 };
 
 /*
- * Ask `host` (at tcp_port; 0: where rpcbind says) and wait, timeout_s for each
- * step. 0, and *c is to be freed by catalog_deinit(); -1, and *f says why.
+ * Ask `host` (at tcp_port; 0: where rpcbind says) and wait, timeout_s for all
+ * of it. 0, and *c is to be freed by catalog_deinit(); -1, and *f says why.
  */
 int catalog_fetch(struct catalog *c, const char *host, uint16_t tcp_port,
 		  unsigned int timeout_s, struct failure *f);

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "client/status.h"
-#include "client/text.h"
+#include "common/text.h"
 
 /* A lease of more is none; and in ms it fits into 32 bits. */
 #define LEASE_MAX	86400
@@ -43,7 +43,7 @@ int claim_learn(struct claim_device *d, const usbip_claim_ok *ok)
 		return -EPROTO;
 	if (ok->speed < USBIP_SPEED_LOW || ok->speed > USBIP_SPEED_SUPER_PLUS)
 		return -EPROTO;
-	snprintf(d->busid, sizeof(d->busid), "%s", ok->busid);
+	text_clean(ok->busid, d->busid, sizeof(d->busid));
 	d->speed = (enum usb_speed)ok->speed;
 	d->configuration = (uint8_t)ok->configuration;
 	d->lease = claim_lease(ok->lease);
@@ -108,4 +108,26 @@ void claim_refused(struct failure *f, const usbip_claim_res *res,
 		failure_set(f, FAILURE_OTHER, "claim %s at %s: %s", device,
 			    host, status_text(res->status));
 	}
+}
+
+int claim_read(struct claim_device *d, const struct rpc_err *err,
+	       const usbip_claim_res *res, const char *host,
+	       const char *device, struct failure *f)
+{
+	int r;
+
+	if (err->re_status != RPC_SUCCESS) {
+		status_rpc_failure(f, err, host);
+		return -1;
+	}
+	if (res->status != USBIP_OK) {
+		claim_refused(f, res, host, device);
+		return -1;
+	}
+	r = claim_learn(d, &res->usbip_claim_res_u.claim);
+	if (!r)
+		return 0;
+	failure_set(f, FAILURE_OTHER, "claim %s at %s: %s", device, host,
+		    strerror(-r));
+	return -1;
 }

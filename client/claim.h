@@ -15,7 +15,7 @@
 
 /* What the target told of the device and of the terms. */
 struct claim_device {
-	char busid[USBIP_BUSID_MAX + 1];	/* at the target */
+	char busid[USBIP_BUSID_MAX + 1];	/* at the target; clean */
 	enum usb_speed speed;
 	uint8_t configuration;			/* 0: none */
 	unsigned int lease;			/* seconds */
@@ -33,5 +33,9 @@ unsigned int claim_lease(unsigned int told);
 /* Explain any other answer. */
 void claim_refused(struct failure *f, const usbip_claim_res *res,
 		   const char *host, const char *device);
+/* The end of the call: 0, and *d has the device; or -1 and *f says why. */
+int claim_read(struct claim_device *d, const struct rpc_err *err,
+	       const usbip_claim_res *res, const char *host,
+	       const char *device, struct failure *f);
 
 #endif

@@ -13,7 +13,7 @@
 #include "client/ctl.h"
 #include "common/cleanup.h"
 
-/* Unplugging and RELEASE are bounded to less. */
+/* Unplugging and RELEASE (8 s, session.c) are bounded to less. */
 #define DETACH_TIMEOUT_MS	10000
 
 static const char usage[] =
@@ -39,16 +39,22 @@ static int detach_one(unsigned int port, bool may_be_gone)
 {
 	json_t *reply = NULL;
 	struct failure f;
-	bool ok;
+	bool ok, released;
 	int r = ctl_ask(CTL_DIR, port, "detach", DETACH_TIMEOUT_MS, &reply);
 
 	ok = !r && json_is_true(json_object_get(reply, "ok"));
+	released = ok && json_is_true(json_object_get(reply, "released"));
 	json_decref(reply);
-	if (ok) {
+	if (released) {
 		printf("detached port %u\n", port);
 		return 0;
 	}
-	if (r == -ENOENT || r == -ECONNREFUSED) {
+	if (ok) {
+		failure_set(&f, FAILURE_UNREACHABLE,
+			    "port %u is unplugged here; the target has not "
+			    "confirmed that it has the device back: it takes it "
+			    "when the lease is over", port);
+	} else if (r == -ENOENT || r == -ECONNREFUSED) {
 		if (may_be_gone)
 			return 0;
 		failure_set(&f, FAILURE_NOT_FOUND,

@@ -11,8 +11,8 @@
 
 #include "client/catalog.h"
 #include "client/command.h"
-#include "client/text.h"
 #include "client/usb.h"
+#include "common/text.h"
 
 static const char usage[] =
 "Usage: usbip-rpc list -r HOST [OPTION...]\n"

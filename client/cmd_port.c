@@ -13,8 +13,8 @@
 
 #include "client/command.h"
 #include "client/ctl.h"
-#include "client/text.h"
 #include "common/cleanup.h"
+#include "common/text.h"
 
 #define ASK_TIMEOUT_MS	3000
 

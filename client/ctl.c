@@ -246,7 +246,7 @@ int ctl_new(struct ctl **ctlp, const struct ctl_config *config)
 	return 0;
 }
 
-void ctl_detached(struct ctl *ctl)
+void ctl_detached(struct ctl *ctl, bool released)
 {
 	struct peer *peer;
 
@@ -255,7 +255,8 @@ void ctl_detached(struct ctl *ctl)
 	ctl->addr.sun_path[0] = '\0';
 	LIST_FOREACH(peer, &ctl->peers, link)
 		if (peer->waits)
-			reply(peer, json_pack("{s:b}", "ok", 1));
+			reply(peer, json_pack("{s:b, s:b}", "ok", 1,
+					      "released", released));
 }
 
 struct ctl *ctl_free(struct ctl *ctl)

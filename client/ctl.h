@@ -5,7 +5,8 @@
  * number: that is how numbers from 0 up are given out.
  *
  *	{"request":"status"}	-> {"port":0, ...}: see attachment_status()
- *	{"request":"detach"}	-> {"ok":true}, when it is done
+ *	{"request":"detach"}	-> {"ok":true,"released":true}, when it is done;
+ *				   false: the target has not confirmed it
  *	anything else		-> {"error":"..."}
  * The folder is for root alone; who can connect may ask.
  */
@@ -13,6 +14,7 @@
 #define USBIP_CLIENT_CTL_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #define CTL_DIR		"/run/usbip-rpc"
 
@@ -34,7 +36,7 @@ struct ctl_config {
 int ctl_new(struct ctl **ctlp, const struct ctl_config *config);
 unsigned int ctl_port(const struct ctl *ctl);
 /* Answers those who asked for the detach, and removes the socket. */
-void ctl_detached(struct ctl *ctl);
+void ctl_detached(struct ctl *ctl, bool released);
 struct ctl *ctl_free(struct ctl *ctl);
 
 /*

@@ -7,13 +7,17 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "common/text.h"
+
 void failure_set(struct failure *f, enum failure_code code,
 		 const char *format, ...)
 {
+	char text[sizeof(f->text)];
 	va_list ap;
 
 	f->code = code;
 	va_start(ap, format);
-	vsnprintf(f->text, sizeof(f->text), format, ap);
+	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
+	text_clean(text, f->text, sizeof(f->text));
 }

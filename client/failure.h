@@ -22,9 +22,10 @@ enum failure_code {
 
 struct failure {
 	enum failure_code code;
-	char text[480];			/* without newline: what, and what to do */
+	char text[480];			/* what, and what to do: one line, clean */
 };
 
+/* The text may have what a peer says: it is made clean in here (text.h). */
 void failure_set(struct failure *f, enum failure_code code,
 		 const char *format, ...) __attribute__((format(printf, 3, 4)));
 

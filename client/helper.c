@@ -178,6 +178,8 @@ static void run(struct helper *h)
 	}
 	if (attachment_new(&h->attachment, &config, &h->end))
 		return;
+	/* Until ended() knows better. */
+	failure_set(&h->end, FAILURE_OTHER, "the helper's event loop failed");
 	event_base_dispatch(h->base);
 	h->attachment = attachment_free(h->attachment);
 }

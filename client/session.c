@@ -4,13 +4,13 @@
  *
  * Timers
  *   tick    while UP: is it time for a RENEW, is the target there (pulse.h)?
- *   again   while LOST: the next attempt to connect, with back-off.
+ *   again   while LOST, or CONNECTING after a CLAIM without an answer: the
+ *           next attempt to connect, with back-off.
  *   limit   while LOST or RETURNING: the target must have ended the lease by
- *           then. While RELEASING: the answer is waited for no longer.
+ *           then. While RELEASING: at once, where there is nobody to ask.
  * Beside these the target says at once when it ends the session (watch.h).
  *
- *   NEW -> CONNECTING -> CLAIMING -> UP <-> LOST -> RETURNING -> UP
- *   and RELEASING and ENDED from wherever it is.
+ * The states are in session_state.c.
  */
 #include "client/session.h"
 
@@ -23,6 +23,7 @@
 #include <sys/random.h>
 
 #include "client/claim.h"
+#include "client/deadline.h"
 #include "client/pulse.h"
 #include "client/status.h"
 #include "client/target.h"
@@ -32,22 +33,27 @@
 #include "common/rpcclnt.h"
 
 #define RETURN_TIMEOUT_MS	3000
-#define RELEASE_TIMEOUT_MS	2000
+/* A target may have much to cancel. Whoever asked waits for 10 s. */
+#define RELEASE_TIMEOUT_MS	8000
 #define AGAIN_FIRST_MS		100
 #define AGAIN_MAX_MS		2000
+/* Who closes on so many is not going to answer one. */
+#define CLAIMS_MAX		5
 
 struct session {
 	struct session_config config;
 	enum session_state state;
 	uint8_t instance[16];
+	uint64_t claim_end;		/* deadline of connecting and claiming */
 	struct target *target;
-	struct target_addr addr;	/* where it was found */
+	struct resolver_addr addr;	/* where it was found */
 	struct rpcclnt *clnt;
 	struct pulse pulse;
 	struct event *tick, *again, *limit;
 	unsigned int again_ms;
 	unsigned int returns;
-	void (*released)(void *user);
+	unsigned int n_claims;		/* CLAIM was sent so often */
+	void (*released)(bool given_back, void *user);
 	usbip_session handle;
 	struct watch watch;
 	struct claim_device device;
@@ -58,62 +64,13 @@ struct session {
 	bool renewing, again_renew;	/* outstanding; wanted behind it */
 };
 
-const char *session_state_str(enum session_state state)
-{
-	switch (state) {
-	case SESSION_NEW:
-		return "new";
-	case SESSION_CONNECTING:
-		return "connecting";
-	case SESSION_CLAIMING:
-		return "claiming";
-	case SESSION_UP:
-		return "up";
-	case SESSION_LOST:
-		return "connection lost";
-	case SESSION_RETURNING:
-		return "reconnecting";
-	case SESSION_RELEASING:
-		return "releasing";
-	case SESSION_ENDED:
-		return "ended";
-	}
-	return "?";
-}
-
-static bool may_go(enum session_state from, enum session_state to)
-{
-	if (to == SESSION_ENDED)
-		return from != SESSION_ENDED;
-	if (to == SESSION_RELEASING)
-		return from != SESSION_ENDED && from != SESSION_RELEASING;
-	switch (from) {
-	case SESSION_NEW:
-		return to == SESSION_CONNECTING;
-	case SESSION_CONNECTING:
-		return to == SESSION_CLAIMING;
-	case SESSION_CLAIMING:
-		return to == SESSION_UP;
-	case SESSION_UP:
-		return to == SESSION_LOST;
-	case SESSION_LOST:
-		return to == SESSION_RETURNING;
-	case SESSION_RETURNING:
-		return to == SESSION_UP || to == SESSION_LOST;
-	case SESSION_RELEASING:
-	case SESSION_ENDED:
-		break;
-	}
-	return false;
-}
-
 /* The only writer of s->state. */
 static void session_set_state(struct session *s, enum session_state next)
 {
 	log_debug(LOG_TAG_SESSION, "%s at %s: %s -> %s", s->config.device,
 		  s->config.host, session_state_str(s->state),
 		  session_state_str(next));
-	assert(may_go(s->state, next));
+	assert(session_may_go(s->state, next));
 	s->state = next;
 }
 
@@ -132,13 +89,22 @@ static void drop_connection(struct session *s)
 	s->again_renew = false;
 }
 
+/* Nothing comes any more, but answers to calls. */
+static void rest(struct session *s)
+{
+	event_del(s->tick);
+	event_del(s->again);
+	event_del(s->limit);
+	watch_stop(&s->watch);
+	/* A connection in the making would come too late. */
+	s->target = target_free(s->target);
+}
+
 /* Neither up nor to come back. Says nothing to anybody. */
 static void finish(struct session *s)
 {
 	session_set_state(s, SESSION_ENDED);
-	event_del(s->tick);
-	event_del(s->again);
-	event_del(s->limit);
+	rest(s);
 }
 
 static void fail(struct session *s, const struct failure *f)
@@ -162,6 +128,14 @@ void session_end(struct session *s, usbip_stat why)
 
 /* ---- a connection is lost, and comes back -------------------------------- */
 
+static void try_later(struct session *s)
+{
+	set_timer(s->again, s->again_ms);
+	s->again_ms *= 2;
+	if (s->again_ms > AGAIN_MAX_MS)
+		s->again_ms = AGAIN_MAX_MS;
+}
+
 static void lose(struct session *s)
 {
 	if (s->state != SESSION_UP && s->state != SESSION_RETURNING)
@@ -172,6 +146,7 @@ static void lose(struct session *s)
 		 * got last, and one answer "expired" is better than a guess. */
 		set_timer(s->limit, (s->device.lease + 2) * 1000);
 		event_del(s->tick);
+		watch_stop(&s->watch);
 		log_warning("connection to %s lost: trying again for %u s",
 			    s->config.host, s->device.lease);
 		session_set_state(s, SESSION_LOST);
@@ -179,10 +154,7 @@ static void lose(struct session *s)
 	} else {
 		session_set_state(s, SESSION_LOST);
 	}
-	set_timer(s->again, s->again_ms);
-	s->again_ms *= 2;
-	if (s->again_ms > AGAIN_MAX_MS)
-		s->again_ms = AGAIN_MAX_MS;
+	try_later(s);
 }
 
 static void closed(int error, void *user)
@@ -191,7 +163,7 @@ static void closed(int error, void *user)
 
 	log_debug(LOG_TAG_NET, "connection to %s ended: %s", s->config.host,
 		  error ? strerror(error < 0 ? -error : error) : "closed");
-	/* A claim that was not answered has failed by its own callback. */
+	/* A CLAIM that was not answered has seen to itself in its callback. */
 	lose(s);
 }
 
@@ -212,7 +184,7 @@ static int make_clnt(struct session *s, int fd)
 
 static void send_renew(struct session *s, bool all);
 
-static void returned(int fd, const struct target_addr *addr, void *user)
+static void returned(int fd, const struct resolver_addr *addr, void *user)
 {
 	struct session *s = user;
 
@@ -234,24 +206,33 @@ static void return_failed(const struct failure *f, void *user)
 	lose(s);
 }
 
+static void connected(int fd, const struct resolver_addr *addr, void *user);
+static void connect_failed(const struct failure *f, void *user);
+
 static void try_again(evutil_socket_t fd, short what, void *user)
 {
 	struct session *s = user;
+	bool claims = s->state == SESSION_CONNECTING;
 	struct target_config config = {
 		.base = s->config.base,
 		.host = s->config.host,
 		.known = &s->addr,
 		.timeout_ms = RETURN_TIMEOUT_MS,
-		.connected = returned,
-		.failed = return_failed,
+		.connected = claims ? connected : returned,
+		.failed = claims ? connect_failed : return_failed,
 		.user = s,
 	};
 
 	/* What still comes by the old one has been heard by now. */
 	s->clnt = rpcclnt_free(s->clnt);
 	s->renewing = false;
-	session_set_state(s, SESSION_RETURNING);
-	if (target_new(&s->target, &config))
+	if (!claims)
+		session_set_state(s, SESSION_RETURNING);
+	if (!target_new(&s->target, &config))
+		return;
+	if (claims)
+		try_later(s);
+	else
 		lose(s);
 }
 
@@ -264,7 +245,8 @@ static void limit_reached(evutil_socket_t fd, short what, void *user)
 		return;
 	}
 	finish(s);
-	s->released(s->config.user);
+	/* A CLAIM that was not answered may have been granted all the same. */
+	s->released(!s->n_claims, s->config.user);
 }
 
 /* ---- RENEW --------------------------------------------------------------- */
@@ -349,8 +331,8 @@ void session_renew(struct session *s)
 static void tick_due(evutil_socket_t fd, short what, void *user)
 {
 	struct session *s = user;
-	/* EVENTS is always outstanding. */
-	bool waiting = rpcclnt_outstanding(s->clnt) > !s->watch.none;
+	/* EVENTS may be outstanding for as long as nothing happens. */
+	bool waiting = rpcclnt_outstanding(s->clnt) > s->watch.outstanding;
 
 	set_timer(s->tick, s->device.lease * 1000 / PULSE_TICKS);
 	if (pulse_tick(&s->pulse, waiting) && !s->renewing)
@@ -374,32 +356,37 @@ static void watch_ended(usbip_stat why, void *user)
 
 /* ---- CLAIM --------------------------------------------------------------- */
 
+/*
+ * The connection ended before CLAIM was answered, and it may have been granted
+ * all the same. The same again, from the same instance, gets that session.
+ * False: it is not worth another one.
+ */
+static bool claim_again(struct session *s)
+{
+	if (!s->n_claims || s->n_claims >= CLAIMS_MAX ||
+	    deadline_left(s->claim_end) <= s->again_ms)
+		return false;
+	if (s->state == SESSION_CLAIMING)
+		session_set_state(s, SESSION_CONNECTING);
+	try_later(s);
+	return true;
+}
+
 static void claim_answered(struct session *s, const struct rpc_err *err)
 {
 	const usbip_claim_ok *ok = &s->claim_res.usbip_claim_res_u.claim;
+	bool cut = err->re_status == RPC_CANTRECV ||
+		   err->re_status == RPC_CANTSEND;
 	struct failure f;
-	int r;
 
-	if (err->re_status != RPC_SUCCESS) {
-		status_rpc_failure(&f, err, s->config.host);
-		fail(s, &f);
-		return;
-	}
-	if (s->claim_res.status != USBIP_OK) {
-		claim_refused(&f, &s->claim_res, s->config.host,
-			      s->config.device);
-		fail(s, &f);
-		return;
-	}
-	r = claim_learn(&s->device, ok);
-	if (r) {
-		failure_set(&f, FAILURE_OTHER, "claim %s at %s: %s",
-			    s->config.device, s->config.host, strerror(-r));
-		fail(s, &f);
+	if (claim_read(&s->device, err, &s->claim_res, s->config.host,
+		       s->config.device, &f)) {
+		if (!cut || !claim_again(s))
+			fail(s, &f);
 		return;
 	}
 	s->handle = ok->session;
-	watch_init(&s->watch, ok);
+	watch_learn(&s->watch, ok);
 	session_set_state(s, SESSION_UP);
 	set_timer(s->tick, s->device.lease * 1000 / PULSE_TICKS);
 	watch_begin(&s->watch, s->clnt);
@@ -426,7 +413,8 @@ static void send_claim(struct session *s)
 
 	gethostname(host, sizeof(host) - 1);
 	memcpy(args.instance, s->instance, sizeof(args.instance));
-	rpcclnt_next(s->clnt, s->config.timeout_ms, claimed, s);
+	s->n_claims++;
+	rpcclnt_next(s->clnt, deadline_left(s->claim_end), claimed, s);
 	memset(&s->claim_res, 0, sizeof(s->claim_res));
 	err.re_status = usbip_claim_1(&args, &s->claim_res,
 				      rpcclnt_handle(s->clnt));
@@ -434,7 +422,7 @@ static void send_claim(struct session *s)
 		claim_answered(s, &err);
 }
 
-static void connected(int fd, const struct target_addr *addr, void *user)
+static void connected(int fd, const struct resolver_addr *addr, void *user)
 {
 	struct session *s = user;
 	struct failure f;
@@ -455,7 +443,12 @@ static void connected(int fd, const struct target_addr *addr, void *user)
 
 static void connect_failed(const struct failure *f, void *user)
 {
-	fail(user, f);
+	struct session *s = user;
+	struct failure why = *f;	/* the target's */
+
+	s->target = target_free(s->target);
+	if (!claim_again(s))
+		fail(s, &why);
 }
 
 /* ---- life ---------------------------------------------------------------- */
@@ -463,35 +456,39 @@ static void connect_failed(const struct failure *f, void *user)
 static void released(const struct rpc_err *err, void *user)
 {
 	struct session *s = user;
+	usbip_stat stat = s->release_res.status;
 
 	if (s->state != SESSION_RELEASING)
 		return;
 	finish(s);
-	s->released(s->config.user);
+	s->released(err->re_status == RPC_SUCCESS &&
+		    (stat == USBIP_OK || status_ends_session(stat)),
+		    s->config.user);
 }
 
-void session_release(struct session *s, void (*done)(void *user))
+void session_release(struct session *s,
+		     void (*done)(bool given_back, void *user))
 {
 	usbip_session_args args = { .session = s->handle };
 	bool up = s->state == SESSION_UP;
 
 	if (s->state == SESSION_ENDED) {
-		done(s->config.user);
+		done(true, s->config.user);
 		return;
 	}
 	if (s->state == SESSION_RELEASING)
 		return;
 	s->released = done;
 	session_set_state(s, SESSION_RELEASING);
-	event_del(s->tick);
-	event_del(s->again);
-	set_timer(s->limit, up ? RELEASE_TIMEOUT_MS : 0);
+	rest(s);
+	if (up) {
+		rpcclnt_next(s->clnt, RELEASE_TIMEOUT_MS, released, s);
+		memset(&s->release_res, 0, sizeof(s->release_res));
+		up = usbip_release_1(&args, &s->release_res,
+				     rpcclnt_handle(s->clnt)) == RPC_SUCCESS;
+	}
 	if (!up)
-		return;
-	rpcclnt_next(s->clnt, RELEASE_TIMEOUT_MS, released, s);
-	memset(&s->release_res, 0, sizeof(s->release_res));
-	/* If it can not be sent, the limit ends it. */
-	usbip_release_1(&args, &s->release_res, rpcclnt_handle(s->clnt));
+		set_timer(s->limit, 0);
 }
 
 static int begin(struct session *s)
@@ -512,8 +509,11 @@ static int begin(struct session *s)
 	s->tick = evtimer_new(s->config.base, tick_due, s);
 	s->again = evtimer_new(s->config.base, try_again, s);
 	s->limit = evtimer_new(s->config.base, limit_reached, s);
-	if (!s->tick || !s->again || !s->limit)
+	if (!s->tick || !s->again || !s->limit ||
+	    watch_init(&s->watch, s->config.base))
 		return -ENOMEM;
+	s->again_ms = AGAIN_FIRST_MS;
+	s->claim_end = deadline_in(s->config.timeout_ms);
 	session_set_state(s, SESSION_CONNECTING);
 	return target_new(&s->target, &config);
 }
@@ -543,9 +543,10 @@ struct session *session_free(struct session *s)
 	if (!s)
 		return NULL;
 	/* Callbacks of calls run in here: they see that it is over. */
-	if (s->state != SESSION_ENDED && s->tick && s->again && s->limit)
+	if (s->state != SESSION_ENDED && s->state != SESSION_NEW)
 		finish(s);
 	drop_connection(s);
+	watch_deinit(&s->watch);
 	if (s->tick)
 		event_free(s->tick);
 	if (s->again)

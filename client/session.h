@@ -35,7 +35,7 @@ struct session_config {
 	const char *host;		/* both must live as long */
 	const char *device;
 	uint16_t tcp_port;		/* 0: by rpcbind */
-	unsigned int timeout_ms;	/* of connecting, of claiming */
+	unsigned int timeout_ms;	/* of connecting and claiming */
 	/* The claim succeeded; or it did not, and the session is ENDED. */
 	void (*claimed)(void *user);
 	void (*failed)(const struct failure *f, void *user);
@@ -53,9 +53,11 @@ struct session_config {
 int session_new(struct session **sp, const struct session_config *config);
 struct session *session_free(struct session *s);
 
-/* Give the device back; `done` runs when the target has answered, or will
- * not in a second or two, or at once. */
-void session_release(struct session *s, void (*done)(void *user));
+/* Give the device back; `done` runs when the target has answered, or has not
+ * for 8 s, or at once where it can not be asked. given_back: it has said so, or
+ * there was nothing to give back; else it waits for the end of the lease. */
+void session_release(struct session *s,
+		     void (*done)(bool given_back, void *user));
 /* Send RENEW with the acknowledgements of now. */
 void session_renew(struct session *s);
 /* A reply came by the connection that is there. */
@@ -65,6 +67,7 @@ void session_end(struct session *s, usbip_stat why);
 
 enum session_state session_state(const struct session *s);
 const char *session_state_str(enum session_state state);
+bool session_may_go(enum session_state from, enum session_state to);
 /* Valid from `claimed` on. */
 const struct claim_device *session_device(const struct session *s);
 /* Times that a lost connection was replaced. */

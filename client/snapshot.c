@@ -6,17 +6,19 @@
 
 #include <unistd.h>
 
-#include "client/text.h"
+#include "common/text.h"
 
+/* JSON has no place for bytes that are not UTF-8. */
 static json_t *target_json(const struct snapshot *s)
 {
 	const struct claim_device *d = s->device;
 	const uint8_t *desc = d->descriptors.device;
-	char name[160];
+	char name[160], host[256];
 
 	text_device_name(s->names->maker, s->names->product, name, sizeof(name));
 	return json_pack("{s:s, s:s, s:o, s:o, s:s, s:s, s:i}",
-			 "host", s->host, "busid", d->busid,
+			 "host", text_clean(s->host, host, sizeof(host)),
+			 "busid", d->busid,
 			 "vendor", json_sprintf("%04x", usb_get16(desc + 8)),
 			 "product", json_sprintf("%04x", usb_get16(desc + 10)),
 			 "name", name, "speed", usb_speed_text(d->speed),

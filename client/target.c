@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/deadline.h"
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/rpcb.h"
@@ -37,10 +38,13 @@ enum reach {
 struct target {
 	struct target_config config;
 	char *host;
-	struct addrinfo *list, *next;
-	struct target_addr addr;	/* the one that is being tried */
-	struct event *begin;
-	struct event *deadline;		/* of this address */
+	uint64_t end;			/* deadline.h */
+	struct resolver *resolver;
+	struct resolver_answer found;
+	unsigned int next;		/* of the addresses found */
+	struct resolver_addr addr;	/* the one that is being tried */
+	struct event *begin;		/* where the address is known */
+	struct event *limit;		/* of the name, then of this address */
 	unsigned int attempt_ms;
 	struct event *io;		/* a connection in the making */
 	int fd;
@@ -82,13 +86,13 @@ static void say_where(const struct target *t, char *text, size_t size)
 		snprintf(text, size, "%s", addr);
 }
 
-static unsigned int addr_port(const struct target_addr *a)
+static unsigned int addr_port(const struct resolver_addr *a)
 {
 	/* in the same place for both families */
 	return ntohs(((const struct sockaddr_in *)&a->addr)->sin_port);
 }
 
-static void set_port(struct target_addr *a, uint16_t port)
+static void set_port(struct resolver_addr *a, uint16_t port)
 {
 	((struct sockaddr_in *)&a->addr)->sin_port = htons(port);
 }
@@ -141,7 +145,7 @@ static void connected(evutil_socket_t fd, short what, void *user)
 	}
 	event_free(t->io);
 	t->io = NULL;
-	event_del(t->deadline);
+	event_del(t->limit);
 	/* The callback may free t. */
 	t->config.connected(steal_fd(&t->fd), &t->addr, t->config.user);
 }
@@ -234,7 +238,7 @@ static void ask_rpcbind(struct target *t)
 
 static void fail(struct target *t)
 {
-	event_del(t->deadline);
+	event_del(t->limit);
 	end_attempt(t);
 	if (t->reach == REACH_NOTHING)
 		failure_set(&t->failure, FAILURE_UNREACHABLE,
@@ -244,21 +248,25 @@ static void fail(struct target *t)
 	t->config.failed(&t->failure, t->config.user);
 }
 
+static int set_limit(struct target *t, unsigned int ms)
+{
+	const struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+	return evtimer_add(t->limit, &tv);
+}
+
 static void try_next(struct target *t)
 {
-	const struct timeval limit = {
-		.tv_sec = t->attempt_ms / 1000,
-		.tv_usec = t->attempt_ms % 1000 * 1000,
-	};
-	struct addrinfo *a = t->next;
+	unsigned int left = t->found.n - t->next;
 
-	if (!a || evtimer_add(t->deadline, &limit)) {
+	/* A silent address must not use up the time of the next one. */
+	if (left)
+		t->attempt_ms = 1 + deadline_left(t->end) / left;
+	if (!left || set_limit(t, t->attempt_ms)) {
 		fail(t);
 		return;
 	}
-	t->next = a->ai_next;
-	memcpy(&t->addr.addr, a->ai_addr, a->ai_addrlen);
-	t->addr.len = a->ai_addrlen;
+	t->addr = t->found.addrs[t->next++];
 	if (!t->config.port) {
 		ask_rpcbind(t);
 		return;
@@ -271,15 +279,24 @@ static void begin(evutil_socket_t fd, short what, void *user)
 {
 	struct target *t = user;
 
-	if (t->config.known) {
-		t->addr = *t->config.known;
-		begin_connect(t);
-	} else {
-		try_next(t);
-	}
+	t->addr = *t->config.known;
+	begin_connect(t);
 }
 
-/* The time of one address is over. */
+static void resolved(const struct resolver_answer *answer, void *user)
+{
+	struct target *t = user;
+
+	t->found = *answer;
+	t->resolver = resolver_free(t->resolver);
+	if (t->found.error)
+		note_failure(t, REACH_NAME, FAILURE_UNREACHABLE,
+			     "cannot find the host %s: %s", t->host,
+			     gai_strerror(t->found.error));
+	try_next(t);
+}
+
+/* The time of the name service, or of one address, is over. */
 static void timed_out(evutil_socket_t fd, short what, void *user)
 {
 	struct target *t = user;
@@ -288,64 +305,47 @@ static void timed_out(evutil_socket_t fd, short what, void *user)
 		connect_failed(t, ETIMEDOUT);
 		return;
 	}
+	if (t->resolver)
+		note_failure(t, REACH_NAME, FAILURE_UNREACHABLE,
+			     "no answer from the name service about %s: give "
+			     "its address, or more --timeout", t->host);
+	t->resolver = resolver_free(t->resolver);
 	if (t->find)
 		note_rpcb(t, RPCB_TIMED_OUT, 0);
 	end_attempt(t);
 	try_next(t);
 }
 
-/* Not found is a failure like the others, told by the callback. */
-static void resolve(struct target *t)
+static int start(struct target *t)
 {
-	struct addrinfo hints = {
-		.ai_family = AF_UNSPEC,
-		.ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_ADDRCONFIG,
-	};
-	unsigned int n = 0;
-	int r = getaddrinfo(t->host, NULL, &hints, &t->list);
+	const struct timeval soon = { 0, 0 };
 
-	/* AI_ADDRCONFIG hides loopback addresses where there is no network. */
-	if (r) {
-		hints.ai_flags = 0;
-		r = getaddrinfo(t->host, NULL, &hints, &t->list);
-	}
-	if (r)
-		note_failure(t, REACH_NAME, FAILURE_UNREACHABLE,
-			     "cannot find the host %s: %s", t->host,
-			     gai_strerror(r));
-	t->next = t->list;
-	/* A silent address must not use up the time of the next one. */
-	for (struct addrinfo *a = t->list; a; a = a->ai_next)
-		n++;
-	if (n)
-		t->attempt_ms /= n;
+	t->host = strdup(t->config.host);
+	t->begin = evtimer_new(t->config.base, begin, t);
+	t->limit = evtimer_new(t->config.base, timed_out, t);
+	if (!t->host || !t->begin || !t->limit ||
+	    set_limit(t, t->config.timeout_ms))
+		return -ENOMEM;
+	if (t->config.known)
+		return evtimer_add(t->begin, &soon) ? -ENOMEM : 0;
+	return resolver_new(&t->resolver, t->config.base, t->host, resolved, t);
 }
 
 int target_new(struct target **tp, const struct target_config *config)
 {
-	const struct timeval soon = { 0, 0 };
-	const struct timeval limit = {
-		.tv_sec = config->timeout_ms / 1000,
-		.tv_usec = config->timeout_ms % 1000 * 1000,
-	};
 	struct target *t = calloc(1, sizeof(*t));
+	int r;
 
 	if (!t)
 		return -ENOMEM;
 	t->config = *config;
-	t->attempt_ms = config->timeout_ms;
+	t->end = deadline_in(config->timeout_ms);
 	t->fd = -1;
-	t->host = strdup(config->host);
-	t->begin = evtimer_new(config->base, begin, t);
-	t->deadline = evtimer_new(config->base, timed_out, t);
-	if (!t->host || !t->begin || !t->deadline ||
-	    evtimer_add(t->begin, &soon) || evtimer_add(t->deadline, &limit)) {
+	r = start(t);
+	if (r) {
 		target_free(t);
-		return -ENOMEM;
+		return r;
 	}
-	if (!config->known)
-		resolve(t);
 	*tp = t;
 	return 0;
 }
@@ -355,12 +355,11 @@ struct target *target_free(struct target *t)
 	if (!t)
 		return NULL;
 	end_attempt(t);
+	resolver_free(t->resolver);
 	if (t->begin)
 		event_free(t->begin);
-	if (t->deadline)
-		event_free(t->deadline);
-	if (t->list)
-		freeaddrinfo(t->list);
+	if (t->limit)
+		event_free(t->limit);
 	free(t->host);
 	free(t);
 	return NULL;

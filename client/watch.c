@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * watch - EVENTS, always one of them outstanding.
+ * watch - EVENTS, always one of them outstanding, or a pause before the next.
+ *
+ * The target holds EVENTS until there is something to tell, but nothing keeps
+ * it to that: so there is a pause behind every answer. It costs little, as
+ * what happens meanwhile is told by the next one; and it gets longer while
+ * the target has no room, or fails.
  */
 #include "client/watch.h"
 
+#include <errno.h>
+#include <event2/event.h>
 #include <string.h>
 
 #include "client/status.h"
@@ -12,20 +19,38 @@
 #define WAIT_S		60
 /* The target may be late with its "nothing", and the link slow. */
 #define TIMEOUT_MS	((WAIT_S + 30) * 1000)
+#define PAUSE_FIRST_MS	200
+#define PAUSE_MAX_MS	30000
 
 static void ask(struct watch *w);
 
-/* True: go on. */
+static void pause_due(evutil_socket_t fd, short what, void *user)
+{
+	ask(user);
+}
+
+/* Ask again in a while. */
+static void pause_then_ask(struct watch *w, bool answered)
+{
+	struct timeval tv;
+
+	if (!w->clnt)
+		return;
+	if (answered)
+		w->pause_ms = PAUSE_FIRST_MS;
+	tv.tv_sec = w->pause_ms / 1000;
+	tv.tv_usec = w->pause_ms % 1000 * 1000;
+	evtimer_add(w->pause, &tv);
+	w->pause_ms *= 2;
+	if (w->pause_ms > PAUSE_MAX_MS)
+		w->pause_ms = PAUSE_MAX_MS;
+}
+
+/* An answer OK. True: it does not end the session. */
 static bool read_events(struct watch *w)
 {
 	const usbip_events_ok *ok = &w->res.usbip_events_res_u.events;
 
-	if (w->res.status != USBIP_OK) {
-		if (status_ends_session(w->res.status))
-			w->ended(w->res.status, w->user);
-		w->none = true;		/* RENEW finds out, then */
-		return false;
-	}
 	w->args.after = ok->last;
 	for (u_int i = 0; i < ok->events.events_len; i++) {
 		if (ok->events.events_val[i].type != USBIP_EVENT_SESSION)
@@ -36,30 +61,71 @@ static bool read_events(struct watch *w)
 	return true;
 }
 
+static void read_answer(struct watch *w)
+{
+	usbip_stat stat = w->res.status;
+
+	w->heard(w->user);
+	if (stat == USBIP_OK) {
+		if (read_events(w))
+			pause_then_ask(w, true);
+	} else if (status_ends_session(stat)) {
+		w->ended(stat, w->user);
+	} else {
+		pause_then_ask(w, false);
+	}
+}
+
 static void came(const struct rpc_err *err, void *user)
 {
 	struct watch *w = user;
-	bool on = err->re_status == RPC_TIMEDOUT;
 
-	if (err->re_status == RPC_SUCCESS) {
-		w->heard(w->user);
-		on = read_events(w);
-	}
-	if (err->re_status == RPC_PROCUNAVAIL)
+	w->outstanding = false;
+	switch (err->re_status) {
+	case RPC_SUCCESS:
+		read_answer(w);
+		break;
+	case RPC_CANTRECV:	/* the connection has ended */
+		break;
+	case RPC_PROCUNAVAIL:
 		w->none = true;
+		break;
+	default:
+		pause_then_ask(w, err->re_status == RPC_TIMEDOUT);
+	}
 	xdr_free((xdrproc_t)xdr_usbip_events_res, &w->res);
-	if (on)
-		ask(w);
 }
 
 static void ask(struct watch *w)
 {
 	memset(&w->res, 0, sizeof(w->res));
 	rpcclnt_next(w->clnt, TIMEOUT_MS, came, w);
-	usbip_events_1(&w->args, &w->res, rpcclnt_handle(w->clnt));
+	switch (usbip_events_1(&w->args, &w->res, rpcclnt_handle(w->clnt))) {
+	case RPC_SUCCESS:
+		w->outstanding = true;
+		break;
+	case RPC_CANTSEND:	/* the session hears of that */
+		break;
+	default:
+		pause_then_ask(w, false);
+	}
 }
 
-void watch_init(struct watch *w, const usbip_claim_ok *claim)
+int watch_init(struct watch *w, struct event_base *base)
+{
+	w->pause_ms = PAUSE_FIRST_MS;
+	w->pause = evtimer_new(base, pause_due, w);
+	return w->pause ? 0 : -ENOMEM;
+}
+
+void watch_deinit(struct watch *w)
+{
+	if (w->pause)
+		event_free(w->pause);
+	w->pause = NULL;
+}
+
+void watch_learn(struct watch *w, const usbip_claim_ok *claim)
 {
 	memcpy(w->args.boot, claim->boot, sizeof(w->args.boot));
 	w->args.after = claim->event;
@@ -72,4 +138,10 @@ void watch_begin(struct watch *w, struct rpcclnt *clnt)
 	w->clnt = clnt;
 	if (!w->none)
 		ask(w);
+}
+
+void watch_stop(struct watch *w)
+{
+	event_del(w->pause);
+	w->clnt = NULL;
 }

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "common/text.h"
+
 unsigned int log_tags;
 
 static const char *const tag_names[LOG_TAG_N] = {
@@ -81,13 +83,11 @@ int log_enable(const char *tags)
 __attribute__((format(printf, 3, 0)))
 static void put(int priority, const char *tag, const char *format, va_list ap)
 {
-	char text[1024];
+	char raw[1024], text[sizeof(raw)];
 
-	vsnprintf(text, sizeof(text), format, ap);
+	vsnprintf(raw, sizeof(raw), format, ap);
 	/* Names come from peers and devices: no line and no escape of theirs. */
-	for (char *p = text; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
+	text_clean(raw, text, sizeof(text));
 	if (to_syslog) {
 		syslog(priority, "%s%s%s", tag, *tag ? ": " : "", text);
 		return;

@@ -233,7 +233,7 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	}
 	log_info("stopping: %s", strsignal(sig));
 	event_add(d->stop_timer, &tv);
-	svc_unregister(d->svc);	/* also where give_up() is what ends this */
+	svc_withdraw(d->svc);	/* also where give_up() is what ends this */
 	target_stop(d->target);
 }
 

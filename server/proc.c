@@ -6,7 +6,6 @@
  */
 #include "server/proc.h"
 
-#include <ctype.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -14,6 +13,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/text.h"
 #include "server/status.h"
 
 static void supersede_call(void *call)
@@ -90,16 +90,6 @@ void proc_conn_closed(struct rpcsrv_conn *conn, void *user)
 			s->conn = NULL;
 }
 
-/* What others are shown of a text that a peer made up. */
-static void copy_printable(char *to, size_t size, const char *from)
-{
-	size_t n = 0;
-
-	for (; *from && n + 1 < size; from++)
-		to[n++] = iscntrl((unsigned char)*from) ? '?' : *from;
-	to[n] = 0;
-}
-
 void proc_named(struct target *t, struct rpcsrv_call *call, const char *device,
 		peer_done_fn go, void *user)
 {
@@ -118,7 +108,8 @@ void proc_peer(struct rpcsrv_call *call, const char *said,
 	const struct sockaddr *addr = rpcsrv_conn_peer(rpcsrv_call_conn(call));
 	char itself[128], from[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];
 
-	copy_printable(itself, sizeof(itself), said);
+	/* Others are shown it. */
+	text_clean(said, itself, sizeof(itself));
 	if (getnameinfo(addr, sizeof(struct sockaddr_storage), from,
 			sizeof(from), NULL, 0, NI_NUMERICHOST))
 		strcpy(from, "local");

@@ -219,7 +219,7 @@ int svc_new(struct svc **svcp, const struct svc_config *config)
 	return 0;
 }
 
-void svc_unregister(struct svc *svc)
+void svc_withdraw(struct svc *svc)
 {
 	svc->reg = rpcb_reg_free(svc->reg);
 }

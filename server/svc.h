@@ -27,7 +27,7 @@ struct svc_config {
 /* Listens, and says where in the log. -errno, logged. */
 int svc_new(struct svc **svcp, const struct svc_config *config);
 /* Nobody new is to find it; blocks, for two seconds at most. */
-void svc_unregister(struct svc *svc);
+void svc_withdraw(struct svc *svc);
 /* Unregisters and closes everything. NULL is fine. */
 struct svc *svc_free(struct svc *svc);
 

@@ -446,6 +446,20 @@ static void test_reconnect(void)
 		detach(a);
 }
 
+/* The session that the first CLAIM made is the one that the second gets. */
+static void test_lost_claim(void)
+{
+	uint16_t port = proxy_begin(base, daemon_port);
+	struct attachment *a;
+
+	proxy_cut_after(1);
+	a = attach("1-2", port);
+	ok(a && proxy_accepted() == 2, "the answer to CLAIM is lost: once more");
+	if (a)
+		detach(a);
+	proxy_end();
+}
+
 /* In a process of its own: it waits for the loop here. */
 static bool ask(const char *what, json_t **replyp)
 {
@@ -587,6 +601,7 @@ int main(int argc, char **argv)
 	test_stop();
 	test_go_on();
 	test_unlink();
+	test_lost_claim();
 	test_reconnect();
 	test_slow_line();
 	test_ctl();

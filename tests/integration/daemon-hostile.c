@@ -222,6 +222,29 @@ static void torment(uint64_t handle)
 	close(fd);
 }
 
+/* What one caller calls itself is what others are shown. */
+static void test_name(void)
+{
+	static char device[] = "1-5", name[] = "\xc2\x9b" "31m\033\xff";
+	usbip_claim_args args = { .device = device, .host = name };
+	struct caller_call call;
+	static struct caller c;
+
+	caller_open(&c, "127.0.0.1", d.port);
+	caller_begin(&c, &call);
+	usbip_claim_1(&args, &call.res.claim, rpcclnt_handle(c.clnt));
+	ok(!caller_wait(&call) && call.res.claim.status == USBIP_OK,
+	   "claimed under a name of escapes");
+	c.session = call.res.claim.usbip_claim_res_u.claim.session;
+	caller_end(&call, (xdrproc_t)xdr_usbip_claim_res);
+	ok(caller_claim(&c, device, 77, &call) == USBIP_BUSY &&
+	   !strcmp(call.res.claim.usbip_claim_res_u.holder.host,
+		   "??31m?? (127.0.0.1)"), "which nobody else is shown");
+	caller_end(&call, (xdrproc_t)xdr_usbip_claim_res);
+	caller_release(&c);
+	caller_close(&c);
+}
+
 int main(int argc, char **argv)
 {
 	static const char *const args[] = { "--lease", "2", NULL };
@@ -259,6 +282,7 @@ int main(int argc, char **argv)
 	ok(caller_claim(&c, "1-5", 200, NULL) == USBIP_OK &&
 	   caller_release(&c) == USBIP_OK, "others are served as ever");
 	caller_close(&c);
+	test_name();
 	ok(!caller_daemon_stop(&d), "the daemon ends well");
 	return tap_done();
 }

@@ -386,9 +386,9 @@ static void test_lease(void)
 	told(&call, &w, text);
 	ok(!strcmp(text, "session 1-4/9"), "EVENTS tells: %s", text);
 	ok(caller_renew(&c, 0, 0) == USBIP_EXPIRED, "the session has EXPIRED");
-	caller_run(&c, 100, NULL);
-	ok(caller_claim(&other, "1-4", 2, NULL) == USBIP_OK,
-	   "and the device can be claimed");
+	for (int i = 0; caller_claim(&other, "1-4", 2, NULL) && i < 100; i++)
+		caller_run(&c, 50, NULL);	/* it is being given back */
+	ok(other.session, "and the device can be claimed");
 	caller_close(&other);
 	caller_run(&c, 1200, NULL);
 	ok(state_of(&c, "1-4", NULL, NULL) == USBIP_STATE_AVAILABLE,

@@ -6,11 +6,14 @@
 #include "client/status.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/claim.h"
 #include "client/names.h"
-#include "client/text.h"
+#include "common/log.h"
+#include "common/text.h"
 #include "tests/tap.h"
 
 static void test_transfers(void)
@@ -206,6 +209,36 @@ static void test_text(void)
 	   !strcmp(text_bytes(12345678901, out, 64), "12.3 GB"), "bytes");
 }
 
+/* What log_info() writes of a text. */
+static const char *logged(const char *text, char *line, size_t size)
+{
+	int kept = dup(STDERR_FILENO), fds[2];
+	ssize_t n = 0;
+
+	if (kept < 0 || pipe(fds) || dup2(fds[1], STDERR_FILENO) < 0)
+		return "";
+	log_open("me", false);
+	log_info("%s", text);
+	dup2(kept, STDERR_FILENO);
+	close(kept);
+	close(fds[1]);
+	n = read(fds[0], line, size - 1);
+	close(fds[0]);
+	line[n > 0 ? n : 0] = '\0';
+	return line;
+}
+
+static void test_log(void)
+{
+	char line[64];
+
+	unsetenv("JOURNAL_STREAM");
+	ok(!strcmp(logged("l\xc3\xa4nge", line, sizeof(line)),
+		   "me: l\xc3\xa4nge\n"), "UTF-8 is logged");
+	ok(!strcmp(logged("a\nb\033\xc2\x9b\xff", line, sizeof(line)),
+		   "me: a?b????\n"), "lines and escapes are not");
+}
+
 int main(void)
 {
 	test_transfers();
@@ -214,5 +247,6 @@ int main(void)
 	test_claim();
 	test_names();
 	test_text();
+	test_log();
 	return tap_done();
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * text - what other machines and devices say, made fit for a terminal.
+ * text - what other machines and devices say, made fit for a terminal, a log
+ * and JSON; and figures for people.
  */
-#ifndef USBIP_CLIENT_TEXT_H
-#define USBIP_CLIENT_TEXT_H
+#ifndef USBIP_COMMON_TEXT_H
+#define USBIP_COMMON_TEXT_H
 
 #include <stddef.h>
 #include <stdint.h>

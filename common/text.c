@@ -2,7 +2,7 @@
 /*
  * text - what other machines and devices say, made fit for a terminal.
  */
-#include "client/text.h"
+#include "common/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
