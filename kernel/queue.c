@@ -207,16 +207,16 @@ static struct urpc_urb *find_sent(struct urpc_port *port, u64 id)
 	return NULL;
 }
 
-/* Copy the data of an answer: 0, 1: the URB is gone, or an error. */
+/* Copy what an answer brings: 0, 1: the URB is gone, or an error. */
 static int copy_in(struct urpc_port *port, struct urpc_urb *u,
-		   struct iov_iter *from, u32 actual)
+		   struct iov_iter *from, const struct usbip_rpc_complete *c)
 	__must_hold(&port->lock)
 {
 	int ret;
 
 	urpc_urb_set_state(port, u, URPC_URB_COPYIN);
 	spin_unlock_irq(&port->lock);
-	ret = urpc_msg_get_data(from, u->urb, actual);
+	ret = urpc_msg_get_data(from, u->urb, c);
 	spin_lock_irq(&port->lock);
 	if (u->gone) {
 		urpc_urb_give_back(port, u, -ESHUTDOWN);
@@ -262,12 +262,14 @@ static int complete_urb(struct urpc_port *port, struct urpc_urb *u,
 	ret = urpc_msg_check(c, urb);
 	if (ret)
 		return ret;
-	if (c->actual && usb_urb_dir_in(urb)) {
-		ret = copy_in(port, u, from, c->actual);
+	if (c->npackets || (c->actual && usb_urb_dir_in(urb))) {
+		ret = copy_in(port, u, from, c);
 		if (ret)
 			return min(ret, 0);
 	}
 	urb->actual_length = c->actual;
+	if (c->npackets)
+		urb->error_count = c->error_count;
 	if (status || urb->unlinked ||
 	    ((urb->transfer_flags & URB_SHORT_NOT_OK) &&
 	     c->actual < urb->transfer_buffer_length))
