@@ -238,15 +238,19 @@ static bool start_urb(struct endpoint *ep, struct urb *urb)
 /* Whose turn it is, or NULL: it has not come. */
 static struct urb *find_next(struct endpoint *ep)
 {
-	struct urb *urb = find_urb(ep, ep->next);
+	struct urb *urb, *next = find_urb(ep, ep->next);
 
-	if (urb)
-		return urb;
-	TAILQ_FOREACH(urb, &ep->row, link)
+	if (next)
+		return next;
+	/* over a hole; without one, nothing is behind `next` */
+	TAILQ_FOREACH_REVERSE(urb, &ep->row, endpoint_row, link) {
+		if (!urb_after(urb->number, ep->next))
+			break;
 		if (urb->state == URB_STATE_QUEUED &&
 		    urb->type == URB_TYPE_ISOC)
-			break;
-	return urb;
+			next = urb;
+	}
+	return next;
 }
 
 void endpoint_run(struct endpoint *ep)

@@ -266,7 +266,8 @@ static struct urb *isoc_urb(struct svc_req *rq, const usbip_isoc_args *args)
 
 	if (!urb)
 		return NULL;
-	if (urb_set_packets(urb, args->packets.packets_val,
+	if (args->packets.packets_len &&
+	    urb_set_packets(urb, args->packets.packets_val,
 			    args->packets.packets_len))
 		return urb_unref(urb);
 	if (!has_known_isoc_flags(args->submit.pipe) ||

@@ -182,6 +182,8 @@ static const struct row_test tests[] = {
 	{ "an error does not stop", "s1 s2 d1:io s3", ">1 >2 1=io >3", ISOC },
 	{ "UNLINK before its submit, which is gone over", "u1 s2 s1 d2",
 	  ">2 1=cancelled 2=ok", ISOC },
+	{ "UNLINK in between", "hold u3 s2 s4 release d2 d4",
+	  ">2 >4 2=ok 4=ok", ISOC },
 	{ "UNLINK behind a hole", "s3 u2 s4 s2", ">3 >4 2=cancelled", ISOC },
 	{ "held with a hole", "hold s2 s4 release s3", ">2 >4 3=late", ISOC },
 	{ "no room, with a hole", "full s2 s3 run d2 d3",
