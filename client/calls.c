@@ -3,8 +3,8 @@
  * calls - URBs of a port as RPC calls of a session, and the answers back.
  *
  * Results of transfers hold no memory of their own (their data lies in the
- * reply's record), but for the packets of isochronous ones. Calls that have ended are kept in
- * `spare` for the next ones.
+ * reply's record), but for the packets of isochronous ones. Calls that have
+ * ended are kept in `spare` for the next ones.
  */
 #include "client/calls.h"
 

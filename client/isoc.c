@@ -21,7 +21,8 @@
  *
  * Gaps
  *   The target tells the frame that each URB began in, which is where the one
- *   before it ended, unless the endpoint had run dry.
+ *   before it ended, unless the endpoint had run dry. That is no gap where
+ *   the driver itself had stopped: by an unlink, or a device-state call.
  */
 #include "client/isoc.h"
 
@@ -92,15 +93,24 @@ void isoc_answered(struct isoc *isoc, struct isoc_row *row, struct urb *urb,
 	if (urb->unlinked)
 		return;
 	count_packets(isoc, urb, a);
-	if (a->status || a->n_late) /* it had no frame */
+	if (a->n_late) /* it had no frame */
 		return;
-	if (row->runs && a->start_frame != row->next_frame)
+	row->placed &= !a->status;
+	if (a->status)
+		return;
+	if (row->placed && !urb->begins && a->start_frame != row->next_frame)
 		isoc->stats.gaps++;
-	row->runs = true;
+	row->placed = true;
 	row->next_frame = a->start_frame + urb->n_packets * period_of(urb);
 }
 
-void isoc_restart(struct isoc_row *row)
+void isoc_submitted(struct isoc_row *row, struct urb *urb)
+{
+	urb->begins = !row->runs;
+	row->runs = true;
+}
+
+void isoc_stopped(struct isoc_row *row)
 {
 	row->runs = false;
 }
@@ -110,7 +120,7 @@ bool isoc_lend(struct isoc *isoc, struct isoc_row *row, struct urb *urb,
 {
 	uint64_t us = duration_us(isoc, urb);
 
-	if (urb->in || row->lent_us + us > isoc->ahead_us)
+	if (urb->in || urb->unlinked || row->lent_us + us > isoc->ahead_us)
 		return false;
 	urb->lent = true;
 	row->lent_us += us;

@@ -18,8 +18,9 @@ struct urb;
 /* Of one endpoint. */
 struct isoc_row {
 	uint64_t lent_us;	/* of its URBs that are lent */
-	bool runs;		/* so that next_frame says something */
-	uint32_t next_frame;	/* of the target's: where the next one begins */
+	bool runs;		/* since the driver began, or began anew */
+	bool placed;		/* next_frame is known: */
+	uint32_t next_frame;	/* of the target's, where the next URB begins */
 };
 
 struct isoc_stats {
@@ -48,8 +49,10 @@ bool isoc_fits(const struct urb *urb, const struct port_answer *answer);
 /* The target has answered: count; a lent URB is paid back. */
 void isoc_answered(struct isoc *isoc, struct isoc_row *row, struct urb *urb,
 		   const struct port_answer *answer);
-/* The driver begins anew: what comes next is no gap. */
-void isoc_restart(struct isoc_row *row);
+/* The driver has submitted one. */
+void isoc_submitted(struct isoc_row *row, struct urb *urb);
+/* It stops: before what it submits next there is no gap. */
+void isoc_stopped(struct isoc_row *row);
 
 /*
  * May the kernel be answered before the target has? Then urb counts as lent

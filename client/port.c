@@ -343,6 +343,8 @@ static bool kick_one(struct port *p, struct row *row)
 	urb_set_state(urb, URB_FLYING);
 	if (send_urb(p, row, urb) && urb->kind == URB_ISOC)
 		lend(p, row);
+	for (unsigned int i = 0; urb_is_state_call(urb) && i < PORT_ROWS; i++)
+		isoc_stopped(&p->rows[i].isoc);
 	return true;
 }
 
@@ -411,6 +413,7 @@ void port_submit(struct port *p, const struct vhci_submit *s)
 	if (urb->kind == URB_CONTROL && !urb->endpoint)
 		urb_translate(urb, p->descriptors);
 	row = row_of(p, urb->endpoint);
+	isoc_submitted(&row->isoc, urb);
 	learn_id(p, urb);
 	TAILQ_INSERT_TAIL(&row->waiting, urb, link);
 	kick(p, row);
@@ -438,7 +441,7 @@ void port_unlink(struct port *p, uint64_t id)
 	if (!urb || urb->unlinked)
 		return;
 	urb->unlinked = true;
-	isoc_restart(&row_of(p, urb->endpoint)->isoc);
+	isoc_stopped(&row_of(p, urb->endpoint)->isoc);
 	if (urb->state == URB_WAITING) {
 		struct row *row = row_of(p, urb->endpoint);
 

@@ -49,6 +49,7 @@ struct urb {
 	bool unlinked;
 	bool known;			/* is in the table by id */
 	bool lent;			/* ISOC: the kernel was told that it is done */
+	bool begins;			/* ISOC: its driver had not, or had stopped */
 	uint16_t stream;
 	uint16_t tries;			/* sent, and not taken */
 	uint32_t flags;			/* VHCI_... */
