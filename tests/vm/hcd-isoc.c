@@ -234,7 +234,8 @@ static void test_schedule(const char *name, int modulus)
 	usleep(100000);
 	queue(f + 1, 1, 0, 0);
 	paused = (f[1] - f[0] + modulus) % modulus;
-	ok(paused >= modulus / 2048 * 100,
+	/* the first may have been scheduled some ahead */
+	ok(paused >= modulus / 2048 * 50,
 	   "%s: nor does it keep it without anything queued (%d later)", name, paused);
 }
 

@@ -75,3 +75,4 @@ tests super 5000
 packets full 12
 packets high 480
 packets super 5000
+echo -1 >/sys/module/usbtest/parameters/alt
