@@ -15,9 +15,9 @@
  *   Nothing piles up, as no more than that is ever on its way; so nothing has
  *   to be dropped after the network has stopped for a while.
  *   What it costs: a driver is told that its data was played when it is yet to
- *   be, and an error of a packet that was lent is only counted. Calls that
- *   cancel what runs wait until all is paid back (port.c), so that the end of
- *   a sound is heard.
+ *   be, and an error of a packet that was lent is only counted. A driver's
+ *   SET_INTERFACE waits until all is paid back (port.c), so that the end of a
+ *   sound is heard.
  *
  * Gaps
  *   The target tells the frame that each URB began in, which is where the one

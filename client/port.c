@@ -24,8 +24,8 @@
  *
  * Lending
  *   The kernel may have isochronous OUT URBs back as soon as they fly (isoc.c).
- *   Device-state calls, which would cancel them at the target, wait for their
- *   answers.
+ *   SET_INTERFACE and SET_CONFIGURATION, which would cancel them at the target,
+ *   wait for their answers; a RESET does not, as it may be what ends a hang.
  */
 #include "client/port.h"
 
@@ -316,6 +316,13 @@ static void lend(struct port *p, struct row *row)
 	}
 }
 
+/* Would it cancel what the driver was told is done? */
+static bool waits_for_lent(const struct port *p, const struct urb *urb)
+{
+	return p->isoc.lent_us && (urb->kind == URB_SET_INTERFACE ||
+				   urb->kind == URB_SET_CONFIGURATION);
+}
+
 /* Send one that waits, if it may go. */
 static bool kick_one(struct port *p, struct row *row)
 {
@@ -329,7 +336,7 @@ static bool kick_one(struct port *p, struct row *row)
 		answer_local(row, urb);
 		return true;
 	}
-	if (!p->up || (urb_is_state_call(urb) && p->isoc.lent_us))
+	if (!p->up || waits_for_lent(p, urb))
 		return false;
 	if (!fits(p, row, urb)) {
 		p->blocked = true;

@@ -91,7 +91,7 @@ void urb_drop_data(struct urb *urb);
 int urb_check(const struct vhci_submit *s, uint32_t data_max);
 /* A CONTROL urb of endpoint 0 becomes what answer_request() says. */
 void urb_translate(struct urb *urb, const struct answer_descriptors *d);
-/* Does it change the device's state, and cancel what runs? */
+/* Does it change the device's state? */
 static inline bool urb_is_state_call(const struct urb *urb)
 {
 	return urb->kind >= URB_SET_CONFIGURATION && urb->kind <= URB_RESET;

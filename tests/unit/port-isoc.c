@@ -293,6 +293,10 @@ static void test_state_call(void)
 	ok(did(">iface"), "then it goes");
 	port_answered(sent[IFACE], &(struct port_answer){ .status = 0 });
 	ok(did("iface=ok"), "and is answered");
+	submit(OUT, 3, 3);
+	did("");
+	port_reset(port, 50);
+	ok(did(">50"), "RESET does not wait");
 	port_free(port);
 }
 
