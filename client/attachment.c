@@ -454,6 +454,7 @@ static void session_claimed(void *user)
 		give_up(a, &f);
 		return;
 	}
+	port_set_isoc(a->port, device->speed, a->config.isoc_ms);
 	attachment_set_state(a, ATTACHMENT_ENUMERATING);
 	port_up(a->port);
 	set_timer(a->look, LOOK_EVERY_MS);
@@ -598,6 +599,7 @@ json_t *attachment_status(const struct attachment *a)
 		.session = session_state_str(session_state(a->session)),
 		.reconnects = session_returns(a->session),
 		.stats = port_stats(a->port),
+		.isoc = port_isoc(a->port),
 		.outstanding = port_outstanding(a->port),
 	};
 

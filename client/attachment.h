@@ -30,6 +30,7 @@ struct attachment_config {
 	const char *host, *device;	/* must live as long */
 	uint16_t tcp_port;		/* of the target; 0: by rpcbind */
 	int port;			/* its number here; -1: the lowest free */
+	unsigned int isoc_ms;		/* isochronous OUT kept ahead: isoc.c */
 	unsigned int timeout_ms;	/* until it is attached */
 	const char *ctl_dir;		/* CTL_DIR */
 	const char *sysfs_dir;		/* SYSFS_USB */

@@ -3,8 +3,8 @@
  * calls - URBs of a port as RPC calls of a session, and the answers back.
  *
  * Results of transfers hold no memory of their own (their data lies in the
- * reply's record): nothing is to be freed. Calls that have ended are kept in
- * `spare` for the next ones.
+ * reply's record), but for the packets of isochronous ones. Calls that have
+ * ended are kept in `spare` for the next ones.
  */
 #include "client/calls.h"
 
@@ -23,9 +23,10 @@ struct call {
 	STAILQ_ENTRY(call) link;	/* of spare */
 	struct calls *calls;
 	struct urb *urb;
-	bool state_call;		/* which of the results */
+	bool state_call, isoc;		/* which of the results */
 	union {
 		usbip_transfer_res transfer;
+		usbip_isoc_res isoc;
 		usbip_state_res state;
 		usbip_stat_res stat;
 	} res;
@@ -36,6 +37,7 @@ STAILQ_HEAD(call_list, call);
 struct calls {
 	struct session *session;
 	struct call_list spare;
+	struct vhci_packet packets[VHCI_PACKETS_MAX];	/* of a reply */
 };
 
 struct calls *calls_new(struct session *session)
@@ -81,12 +83,42 @@ static struct call *take_call(struct calls *calls, struct urb *urb)
 
 static void give_call(struct call *call)
 {
+	if (call->isoc)
+		xdr_free((xdrproc_t)xdr_usbip_isoc_res, (char *)&call->res.isoc);
 	STAILQ_INSERT_HEAD(&call->calls->spare, call, link);
 }
 
 static void *keep_record(void *arg)
 {
 	return rpcclnt_keep(arg);
+}
+
+static usbip_stat read_isoc(const struct call *call, struct port_answer *a)
+{
+	const usbip_isoc_res *res = &call->res.isoc;
+	const usbip_isoc_ok *done = &res->usbip_isoc_res_u.done;
+
+	a->verdict = status_verdict(res->status, &a->status);
+	if (res->status != USBIP_OK)
+		return res->status;
+	a->status = status_errno(done->xfer);
+	a->start_frame = done->start_frame;
+	a->packets = call->calls->packets;
+	a->n_packets = done->packets.packets_len;
+	for (uint32_t i = 0; i < a->n_packets; i++) {
+		const usbip_packet *p = &done->packets.packets_val[i];
+
+		call->calls->packets[i] = (struct vhci_packet){
+			.length = p->actual,
+			.status = status_packet_errno(p->xfer),
+		};
+		a->n_late += p->xfer == USBIP_XFER_LATE;
+		a->actual += p->actual;
+	}
+	/* what does not add up, the port finds */
+	if (call->urb->in && done->data.usbip_data_len == a->actual)
+		a->data = (const uint8_t *)done->data.usbip_data_val;
+	return res->status;
 }
 
 /* From the wire's result to the port's. `stat` is out of the result. */
@@ -99,6 +131,8 @@ static usbip_stat read_result(const struct call *call, struct port_answer *a)
 				 &t->usbip_transfer_res_u.done;
 	const usbip_done_data *with = &t->usbip_transfer_res_u.done_data;
 
+	if (call->isoc)
+		return read_isoc(call, a);
 	a->verdict = status_verdict(stat, &a->status);
 	if (stat == USBIP_OK_DATA && !call->state_call) {
 		a->status = status_errno(with->xfer);
@@ -121,7 +155,8 @@ static void soften(const struct urb *urb, usbip_stat stat, struct port_answer *a
 		return;
 	log_debug(LOG_TAG_URB, "%02x #%u: %s", urb->endpoint, urb->number,
 		  status_text(stat));
-	if (urb->kind != URB_BULK && urb->kind != URB_INTERRUPT)
+	if (urb->kind != URB_BULK && urb->kind != URB_INTERRUPT &&
+	    urb->kind != URB_ISOC)
 		a->status = -EPIPE;
 }
 
@@ -182,6 +217,8 @@ static usbip_submit make_submit(const struct calls *calls,
 		s.pipe |= USBIP_PIPE_SHORT_NOT_OK;
 	if (urb->flags & VHCI_ZERO_PACKET)
 		s.pipe |= USBIP_PIPE_ZERO_PACKET;
+	if (urb->flags & VHCI_ISO_ASAP)
+		s.pipe |= USBIP_PIPE_ISO_ASAP;
 	s.pipe |= (u_int)urb->stream << USBIP_PIPE_STREAM_SHIFT;
 	return s;
 }
@@ -237,6 +274,22 @@ static enum clnt_stat call_interrupt(struct call *call,
 	};
 
 	return usbip_interrupt_1(&args, &call->res.transfer, clnt);
+}
+
+static enum clnt_stat call_isoc(struct call *call,
+					 const usbip_submit *submit,
+					 CLIENT *clnt)
+{
+	const struct urb *urb = call->urb;
+	usbip_isoc_args args = {
+		.submit = *submit,
+		.interval = urb->interval,
+		.start_frame = urb->start_frame,
+		.packets = { urb->n_packets, urb->lengths },
+		.buffer = make_buffer(urb),
+	};
+
+	return usbip_isoc_1(&args, &call->res.isoc, clnt);
 }
 
 /* The state calls: no data, and pipe is 0. */
@@ -297,6 +350,7 @@ static const struct {
 	[URB_CONTROL] = { call_control, false },
 	[URB_BULK] = { call_bulk, false },
 	[URB_INTERRUPT] = { call_interrupt, false },
+	[URB_ISOC] = { call_isoc, false },
 	[URB_SET_CONFIGURATION] = { call_set_configuration, true },
 	[URB_SET_INTERFACE] = { call_set_interface, true },
 	[URB_CLEAR_HALT] = { call_clear_halt, true },
@@ -316,6 +370,7 @@ int calls_submit(struct calls *calls, struct urb *urb, uint32_t acked)
 	if (!call)
 		return -ENOMEM;
 	call->state_call = kinds[urb->kind].state;
+	call->isoc = urb->kind == URB_ISOC;
 	if (call->state_call)
 		submit.pipe = 0;
 	/* Without a time-out: a device may take as long as it likes. That the

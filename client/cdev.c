@@ -124,13 +124,19 @@ static void free_cdev(struct vhci *v)
  * The kernel is not a stranger, but a wrong length in here would be a wrong
  * length on the wire.
  */
-static bool submit_is_sound(const struct usbip_rpc_submit *s, size_t len)
+static bool submit_is_sound(const struct usbip_rpc_submit *s,
+			    const struct vhci_packet *packets, size_t len)
 {
+	uint64_t sum = 0;
 	size_t data = s->endpoint & USB_DIR_IN ? 0 : s->length;
 
 	if (len < sizeof(*s) || s->transfer > USBIP_RPC_INTERRUPT)
 		return false;
 	if (s->npackets > (len - sizeof(*s)) / sizeof(struct usbip_rpc_packet))
+		return false;
+	for (uint32_t i = 0; i < s->npackets; i++)
+		sum += packets[i].length;
+	if (s->npackets && sum != s->length)
 		return false;
 	len -= sizeof(*s) + s->npackets * sizeof(struct usbip_rpc_packet);
 	return data <= len;
@@ -138,12 +144,16 @@ static bool submit_is_sound(const struct usbip_rpc_submit *s, size_t len)
 
 static void hand_out_submit(struct cdev *c, const uint8_t *bytes, size_t len)
 {
-	struct vhci_submit s = { .buf = c->buf };
+	struct vhci_submit s = {
+		.buf = c->buf,
+		/* messages are multiples of 8 long, and buffers aligned so */
+		.packets = (const void *)(bytes + sizeof(struct usbip_rpc_submit)),
+	};
 	struct usbip_rpc_submit m;
 
 	memset(&m, 0, sizeof(m));
 	memcpy(&m, bytes, len < sizeof(m) ? len : sizeof(m));
-	if (!submit_is_sound(&m, len)) {
+	if (!submit_is_sound(&m, s.packets, len)) {
 		struct vhci_complete bad = { .id = m.msg.id, .status = -EINVAL };
 
 		log_warning("malformed URB from the kernel, refused");
@@ -154,9 +164,12 @@ static void hand_out_submit(struct cdev *c, const uint8_t *bytes, size_t len)
 	s.endpoint = m.endpoint;
 	s.transfer = m.transfer;
 	s.stream = m.stream;
-	s.flags = m.flags & (VHCI_SHORT_NOT_OK | VHCI_ZERO_PACKET);
+	s.flags = m.flags & (m.transfer == USBIP_RPC_ISOC ? VHCI_ISO_ASAP :
+			     VHCI_SHORT_NOT_OK | VHCI_ZERO_PACKET);
 	s.length = m.length;
 	s.interval = m.interval;
+	s.start_frame = m.start_frame;
+	s.n_packets = m.npackets;
 	memcpy(s.setup, m.setup, sizeof(s.setup));
 	if (!(m.endpoint & USB_DIR_IN))
 		s.data = bytes + sizeof(m) +
@@ -165,7 +178,11 @@ static void hand_out_submit(struct cdev *c, const uint8_t *bytes, size_t len)
 }
 
 _Static_assert(VHCI_SHORT_NOT_OK == USBIP_RPC_SHORT_NOT_OK &&
-	       VHCI_ZERO_PACKET == USBIP_RPC_ZERO_PACKET, "flags are passed on");
+	       VHCI_ZERO_PACKET == USBIP_RPC_ZERO_PACKET &&
+	       VHCI_ISO_ASAP == USBIP_RPC_ISO_ASAP, "flags are passed on");
+_Static_assert(sizeof(struct vhci_packet) == sizeof(struct usbip_rpc_packet) &&
+	       offsetof(struct vhci_packet, length) ==
+	       offsetof(struct usbip_rpc_packet, length), "packets are passed on");
 
 static void hand_out(struct cdev *c, const uint8_t *bytes,
 		     const struct usbip_rpc_msg *msg)
@@ -282,30 +299,47 @@ static size_t padding(size_t len)
 	return -len & 7;
 }
 
+static uint32_t count_errors(const struct vhci_complete *done)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < done->n_packets; i++)
+		n += !!done->packets[i].status;
+	return n;
+}
+
 static int complete(struct vhci *v, const struct vhci_complete *done)
 {
 	struct batch *b = &cdev_of(v)->batch;
 	size_t data = done->data ? done->actual : 0;
+	size_t packets = done->n_packets * sizeof(*done->packets);
 	bool refer = data >= REFER_MIN && done->keep;
-	size_t len = sizeof(struct usbip_rpc_complete) +
-		     (refer ? 0 : data + padding(data));
 	struct usbip_rpc_complete m = {
 		.msg = {
-			.len = (uint32_t)(sizeof(m) + data + padding(data)),
+			.len = (uint32_t)(sizeof(m) + packets + data +
+					  padding(data)),
 			.type = USBIP_RPC_COMPLETE,
 			.id = done->id,
 		},
 		.status = done->status,
 		.actual = done->actual,
+		.npackets = done->n_packets,
+		.error_count = count_errors(done),
 	};
+	size_t len = sizeof(m) + packets + (refer ? 0 : data + padding(data));
 	struct out *out;
+	uint8_t *at;
 
 	if (grow((void **)&b->bytes, &b->room, b->len + len, 1) ||
 	    grow((void **)&b->outs, &b->n_room, b->n + 1, sizeof(*out)))
 		return -ENOMEM;
 	out = &b->outs[b->n++];
 	*out = (struct out){ .id = done->id, .off = b->len, .len = len };
-	memcpy(b->bytes + b->len, &m, sizeof(m));
+	at = b->bytes + b->len;
+	memcpy(at, &m, sizeof(m));
+	if (packets)
+		memcpy(at + sizeof(m), done->packets, packets);
+	at += sizeof(m) + packets;
 	if (refer) {
 		out->data = done->data;
 		out->data_len = data;
@@ -313,8 +347,8 @@ static int complete(struct vhci *v, const struct vhci_complete *done)
 		out->kept = done->keep(done->keep_arg);
 		out->unkeep = done->unkeep;
 	} else if (data) {
-		memcpy(b->bytes + b->len + sizeof(m), done->data, data);
-		memset(b->bytes + b->len + sizeof(m) + data, 0, padding(data));
+		memcpy(at, done->data, data);
+		memset(at + data, 0, padding(data));
 	}
 	b->len += len;
 	return 0;

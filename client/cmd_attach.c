@@ -10,6 +10,7 @@
 
 #include "client/command.h"
 #include "client/helper.h"
+#include "client/isoc.h"
 #include "rpc/usbip.h"
 
 static const char usage[] =
@@ -23,18 +24,24 @@ static const char usage[] =
 "      --port N         call it port N (the lowest number that is free)\n"
 "      --tcp-port N     the target's service is at this TCP port: do not ask\n"
 "                       rpcbind\n"
+"      --isoc-buffer MS keep MS milliseconds of isochronous output (sound) ahead\n"
+"                       at the target, for networks with long round trips (0)\n"
 "      --timeout S      give up after S seconds (30)\n"
 "      --foreground     stay until the device is detached\n"
 "  -d, --debug TAGS     log more: rpc,net,session,device,urb,port or all\n"
 "  -h, --help           show this\n";
 
-enum { OPT_PORT = 256, OPT_TCP_PORT, OPT_TIMEOUT, OPT_FOREGROUND };
+enum {
+	OPT_PORT = 256, OPT_TCP_PORT, OPT_ISOC_BUFFER, OPT_TIMEOUT,
+	OPT_FOREGROUND,
+};
 
 static const struct option options[] = {
 	{ "remote", required_argument, NULL, 'r' },
 	{ "busid", required_argument, NULL, 'b' },
 	{ "port", required_argument, NULL, OPT_PORT },
 	{ "tcp-port", required_argument, NULL, OPT_TCP_PORT },
+	{ "isoc-buffer", required_argument, NULL, OPT_ISOC_BUFFER },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 	{ "debug", required_argument, NULL, 'd' },
@@ -90,6 +97,10 @@ static int take_option(int opt, struct helper_options *o,
 		if (command_number(optarg, 1, 65535, &n))
 			return 1 + command_misuse(self, "--tcp-port: 1 to 65535");
 		o->tcp_port = (uint16_t)n;
+		return 0;
+	case OPT_ISOC_BUFFER:
+		if (command_number(optarg, 0, ISOC_AHEAD_MAX_MS, &o->isoc_ms))
+			return 1 + command_misuse(self, "--isoc-buffer: 0 to 1000");
 		return 0;
 	case OPT_TIMEOUT:
 		if (command_number(optarg, 1, 3600, &o->timeout_s))

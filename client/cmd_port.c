@@ -69,6 +69,19 @@ static void print_since(const json_t *o)
 			     sizeof(span)));
 }
 
+/* Where there was any. */
+static void print_isoc(const json_t *isoc)
+{
+	if (!number_at(isoc, "in") && !number_at(isoc, "out"))
+		return;
+	printf("    isochronous: in %" PRIu64 " packets, out %" PRIu64 "; %"
+	       PRIu64 " failed, %" PRIu64 " late, %" PRIu64 " gaps; buffer %"
+	       PRIu64 " of %" PRIu64 " ms\n", number_at(isoc, "in"),
+	       number_at(isoc, "out"), number_at(isoc, "failed"),
+	       number_at(isoc, "late"), number_at(isoc, "gaps"),
+	       number_at(isoc, "ahead_ms"), number_at(isoc, "buffer_ms"));
+}
+
 static void print_one(const json_t *o)
 {
 	const json_t *target = json_object_get(o, "target");
@@ -94,6 +107,7 @@ static void print_one(const json_t *o)
 	       number_at(urbs, "out"),
 	       text_bytes(number_at(bytes, "out"), out, sizeof(out)),
 	       number_at(urbs, "failed"), number_at(urbs, "unlinked"));
+	print_isoc(json_object_get(o, "isochronous"));
 }
 
 /* 0; or the exit code, and *f says why. */

@@ -163,6 +163,7 @@ static void run(struct helper *h)
 		.device = o->device,
 		.tcp_port = o->tcp_port,
 		.port = o->port,
+		.isoc_ms = o->isoc_ms,
 		.timeout_ms = o->timeout_s * 1000,
 		.ctl_dir = CTL_DIR,
 		.sysfs_dir = SYSFS_USB,

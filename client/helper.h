@@ -14,6 +14,7 @@ struct helper_options {
 	const char *host, *device;
 	uint16_t tcp_port;		/* of the target; 0: by rpcbind */
 	int port;			/* its number here; -1: the lowest free */
+	unsigned int isoc_ms;		/* as in attachment_config */
 	unsigned int timeout_s;
 	bool foreground;
 	/* Says what has been attached. May be NULL. */

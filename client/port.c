@@ -21,6 +21,11 @@
  *   completion handler asks for: so such an URB goes ANSWERED, WRITTEN (the
  *   module's write() has run the handler), SETTLED (the unlinks were read,
  *   and are sent). All others are settled at once.
+ *
+ * Lending
+ *   The kernel may have isochronous OUT URBs back as soon as they fly (isoc.c).
+ *   SET_INTERFACE and SET_CONFIGURATION, which would cancel them at the target,
+ *   wait for their answers; a RESET does not, as it may be what ends a hang.
  */
 #include "client/port.h"
 
@@ -47,6 +52,7 @@ struct row {
 	struct urb_list waiting, flying;
 	uint32_t ackable_urbs;		/* in the window until told */
 	uint64_t ackable_bytes;
+	struct isoc_row isoc;
 };
 
 struct port {
@@ -66,6 +72,7 @@ struct port {
 	uint32_t ackable_urbs;		/* sums over the rows */
 	uint64_t ackable_bytes;
 	struct port_stats stats;
+	struct isoc isoc;
 };
 
 static struct row *row_of(struct port *p, uint8_t endpoint)
@@ -123,6 +130,16 @@ struct port *port_free(struct port *p)
 	return NULL;
 }
 
+void port_set_isoc(struct port *p, enum usb_speed speed, unsigned int ahead_ms)
+{
+	isoc_init(&p->isoc, speed, ahead_ms);
+}
+
+const struct isoc *port_isoc(const struct port *p)
+{
+	return &p->isoc;
+}
+
 size_t port_outstanding(const struct port *p)
 {
 	return p->outstanding;
@@ -161,6 +178,8 @@ static void give_back(struct urb *urb, const struct port_answer *a)
 		.status = a->status,
 		.actual = a->actual,
 		.data = urb->in ? a->data : NULL,
+		.n_packets = a->n_packets,
+		.packets = a->packets,
 		.keep = a->keep,
 		.unkeep = a->unkeep,
 		.keep_arg = a->keep_arg,
@@ -282,6 +301,28 @@ static void answer_local(struct row *row, struct urb *urb)
 	urb_free(urb);
 }
 
+/* The kernel has isochronous OUT URBs back, in order, as long as it may. */
+static void lend(struct port *p, struct row *row)
+{
+	struct port_answer a;
+	struct urb *urb;
+
+	TAILQ_FOREACH(urb, &row->flying, link) {
+		if (urb->kind != URB_ISOC || !urb->known)
+			continue;
+		if (!isoc_lend(&p->isoc, &row->isoc, urb, &a))
+			break;
+		give_back(urb, &a);
+	}
+}
+
+/* Would it cancel what the driver was told is done? */
+static bool waits_for_lent(const struct port *p, const struct urb *urb)
+{
+	return p->isoc.lent_us && (urb->kind == URB_SET_INTERFACE ||
+				   urb->kind == URB_SET_CONFIGURATION);
+}
+
 /* Send one that waits, if it may go. */
 static bool kick_one(struct port *p, struct row *row)
 {
@@ -295,7 +336,7 @@ static bool kick_one(struct port *p, struct row *row)
 		answer_local(row, urb);
 		return true;
 	}
-	if (!p->up)
+	if (!p->up || waits_for_lent(p, urb))
 		return false;
 	if (!fits(p, row, urb)) {
 		p->blocked = true;
@@ -307,7 +348,10 @@ static bool kick_one(struct port *p, struct row *row)
 	p->used_urbs++;
 	p->used_bytes += urb->length;
 	urb_set_state(urb, URB_FLYING);
-	send_urb(p, row, urb);
+	if (send_urb(p, row, urb) && urb->kind == URB_ISOC)
+		lend(p, row);
+	for (unsigned int i = 0; urb_is_state_call(urb) && i < PORT_ROWS; i++)
+		isoc_stopped(&p->rows[i].isoc);
 	return true;
 }
 
@@ -376,6 +420,7 @@ void port_submit(struct port *p, const struct vhci_submit *s)
 	if (urb->kind == URB_CONTROL && !urb->endpoint)
 		urb_translate(urb, p->descriptors);
 	row = row_of(p, urb->endpoint);
+	isoc_submitted(&row->isoc, urb);
 	learn_id(p, urb);
 	TAILQ_INSERT_TAIL(&row->waiting, urb, link);
 	kick(p, row);
@@ -403,6 +448,7 @@ void port_unlink(struct port *p, uint64_t id)
 	if (!urb || urb->unlinked)
 		return;
 	urb->unlinked = true;
+	isoc_stopped(&row_of(p, urb->endpoint)->isoc);
 	if (urb->state == URB_WAITING) {
 		struct row *row = row_of(p, urb->endpoint);
 
@@ -496,6 +542,8 @@ void port_retry(struct port *p)
 /* More than was asked for, or a count without its bytes. */
 static bool is_impossible(const struct urb *urb, const struct port_answer *a)
 {
+	if (urb->kind == URB_ISOC && !isoc_fits(urb, a))
+		return true;
 	return a->actual > urb->length ||
 	       (urb->in && a->actual && !a->data);
 }
@@ -504,6 +552,7 @@ void port_answered(struct urb *urb, const struct port_answer *answer)
 {
 	struct port *p = urb->port;
 	struct row *row = row_of(p, urb->endpoint);
+	bool isoc = urb->kind == URB_ISOC;
 	struct port_answer a = *answer;
 
 	assert(urb->state == URB_FLYING);
@@ -528,7 +577,10 @@ void port_answered(struct urb *urb, const struct port_answer *answer)
 	if ((urb->kind == URB_CONTROL && urb->in && a.actual) ||
 	    (urb->kind == URB_SET_CONFIGURATION && !a.status))
 		p->ops.heard(urb->setup, a.data, a.actual, p->ops.user);
-	give_back(urb, &a);
+	if (isoc)
+		isoc_answered(&p->isoc, &row->isoc, urb, &a);
+	if (urb->known)
+		give_back(urb, &a);
 	urb_drop_data(urb);
 	if (urb_stops(urb, a.status, a.actual)) {
 		urb_set_state(urb, URB_ANSWERED);
@@ -538,6 +590,10 @@ void port_answered(struct urb *urb, const struct port_answer *answer)
 	urb_set_state(urb, URB_SETTLED);
 	advance(p, row);
 	kick(p, row);
+	if (isoc) {
+		lend(p, row);
+		kick(p, row_of(p, 0));	/* where a call may have waited for it */
+	}
 }
 
 void port_down(struct port *p)

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "client/answer.h"
+#include "client/isoc.h"
 #include "client/urb.h"
 #include "client/vhci.h"
 
@@ -77,6 +78,10 @@ struct port_answer {
 	int status;		/* DONE: 0 or -errno for the kernel */
 	uint32_t actual;
 	const uint8_t *data;	/* IN: `actual` bytes, or NULL */
+	uint32_t n_packets;	/* isochronous, as the rest to n_late */
+	const struct vhci_packet *packets;
+	uint32_t start_frame;
+	uint32_t n_late;	/* of the packets */
 	void *(*keep)(void *arg);
 	void (*unkeep)(void *kept);
 	void *keep_arg;
@@ -86,6 +91,9 @@ struct port_answer {
 struct port *port_new(const struct port_window *window,
 		      const struct answer_descriptors *descriptors,
 		      const struct port_ops *ops);
+/* For isochronous URBs: the bus, and how far the kernel is kept ahead. */
+void port_set_isoc(struct port *port, enum usb_speed speed,
+		   unsigned int ahead_ms);
 /* URBs that are outstanding are forgotten, not answered. */
 struct port *port_free(struct port *port);
 
@@ -119,5 +127,6 @@ size_t port_acks(struct port *port, struct port_ack *acks, bool all);
 /* URBs that the kernel waits for. */
 size_t port_outstanding(const struct port *port);
 const struct port_stats *port_stats(const struct port *port);
+const struct isoc *port_isoc(const struct port *port);
 
 #endif

@@ -26,6 +26,7 @@ struct snapshot {
 	const char *state, *session;
 	unsigned int reconnects;
 	const struct port_stats *stats;
+	const struct isoc *isoc;
 	size_t outstanding;
 };
 

@@ -32,6 +32,14 @@ int status_errno(usbip_xfer xfer)
 	return -EPROTO;
 }
 
+int status_packet_errno(usbip_xfer xfer)
+{
+	/* nothing was moved in its frame; EXDEV is what drivers expect then */
+	if (xfer == USBIP_XFER_LATE || xfer == USBIP_XFER_MISSED)
+		return -EXDEV;
+	return status_errno(xfer);
+}
+
 enum port_verdict status_verdict(usbip_stat stat, int *errnop)
 {
 	*errnop = 0;

@@ -15,6 +15,8 @@
 
 /* A transfer's end as the kernel's -errno; -EPROTO for what is not known. */
 int status_errno(usbip_xfer xfer);
+/* The same for one packet of an isochronous transfer. */
+int status_packet_errno(usbip_xfer xfer);
 /* What a numbered call's status means; DONE's status is set where the call
  * was refused for good, else 0. */
 enum port_verdict status_verdict(usbip_stat stat, int *errnop);

@@ -19,8 +19,9 @@ static enum urb_kind kind_of(enum usb_transfer transfer)
 		return URB_CONTROL;
 	case USB_TRANSFER_INTERRUPT:
 		return URB_INTERRUPT;
+	case USB_TRANSFER_ISOC:
+		return URB_ISOC;
 	case USB_TRANSFER_BULK:
-	case USB_TRANSFER_ISOC:	/* the port refuses it before */
 		break;
 	}
 	return URB_BULK;
@@ -46,7 +47,8 @@ struct urb *urb_new(struct port *port, struct pool *pool,
 {
 	bool in = s->endpoint & USB_DIR_IN;
 	size_t copied = !in && s->length < URB_SMALL ? s->length : 0;
-	struct urb *urb = alloc_urb(pool, copied);
+	size_t lengths = s->n_packets * sizeof(uint32_t);
+	struct urb *urb = alloc_urb(pool, lengths + copied);
 
 	if (!urb)
 		return NULL;
@@ -63,9 +65,14 @@ struct urb *urb_new(struct port *port, struct pool *pool,
 	urb->length = s->length;
 	urb->interval = s->interval;
 	memcpy(urb->setup, s->setup, sizeof(urb->setup));
+	urb->start_frame = s->start_frame;
+	urb->n_packets = s->n_packets;
+	urb->lengths = (uint32_t *)urb->small;
+	for (uint32_t i = 0; i < s->n_packets; i++)
+		urb->lengths[i] = s->packets[i].length;
 	if (copied) {
-		memcpy(urb->small, s->data, copied);
-		urb->data = urb->small;
+		memcpy(urb->small + lengths, s->data, copied);
+		urb->data = urb->small + lengths;
 	} else if (!in && s->length) {
 		urb->data = s->data;
 		urb->buf = vhci_buf_ref(s->buf);
@@ -106,7 +113,10 @@ struct urb *urb_free(struct urb *urb)
 /* Matches the rules of usbip.x for each call. */
 int urb_check(const struct vhci_submit *s, uint32_t data_max)
 {
-	if (s->transfer == USB_TRANSFER_ISOC || s->stream)
+	if (s->stream)
+		return -EINVAL;
+	if (s->transfer == USB_TRANSFER_ISOC ?
+	    !s->n_packets || s->n_packets > VHCI_PACKETS_MAX : s->n_packets)
 		return -EINVAL;
 	if (s->transfer != USB_TRANSFER_CONTROL)
 		return s->length > data_max ? -ENOMEM : 0;

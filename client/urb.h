@@ -19,6 +19,7 @@ enum urb_kind {
 	URB_CONTROL,
 	URB_BULK,
 	URB_INTERRUPT,
+	URB_ISOC,
 	URB_SET_CONFIGURATION,	/* a control URB, made a call of its own */
 	URB_SET_INTERFACE,
 	URB_CLEAR_HALT,
@@ -47,12 +48,17 @@ struct urb {
 	bool in;			/* data comes from the device */
 	bool unlinked;
 	bool known;			/* is in the table by id */
+	bool lent;			/* ISOC: the kernel was told that it is done */
+	bool begins;			/* ISOC: its driver had not, or had stopped */
 	uint16_t stream;
 	uint16_t tries;			/* sent, and not taken */
 	uint32_t flags;			/* VHCI_... */
 	uint32_t length;
 	uint32_t interval;
 	uint32_t number;
+	uint32_t start_frame;		/* ISOC */
+	uint32_t n_packets;
+	uint32_t *lengths;		/* of the packets; lies in small */
 	uint8_t setup[8];
 	uint16_t value, index;		/* of SET_... and CLEAR_HALT */
 	int status;			/* LOCAL: what it will be answered */
@@ -60,7 +66,7 @@ struct urb {
 	const uint8_t *data;		/* OUT, and what LOCAL answers */
 	struct vhci_buf *buf;		/* holds data, or NULL: data is below */
 	struct pool *pool;		/* that it is of, or NULL */
-	uint8_t small[];
+	uint8_t small[] __attribute__((aligned(8)));
 };
 
 TAILQ_HEAD(urb_list, urb);
@@ -72,7 +78,7 @@ LIST_HEAD(urb_ids, urb);
 /* A block of the pool that urbs come from (pool.h): with OUT data of one packet. */
 #define URB_POOLED	(sizeof(struct urb) + 512)
 
-/* In state WAITING, kind CONTROL, BULK or INTERRUPT. NULL: out of memory. */
+/* In state WAITING, kind CONTROL, BULK, INTERRUPT or ISOC. NULL: out of memory. */
 struct urb *urb_new(struct port *port, struct pool *pool,
 		    const struct vhci_submit *s);
 struct urb *urb_new_reset(struct port *port, uint64_t id);
@@ -85,6 +91,11 @@ void urb_drop_data(struct urb *urb);
 int urb_check(const struct vhci_submit *s, uint32_t data_max);
 /* A CONTROL urb of endpoint 0 becomes what answer_request() says. */
 void urb_translate(struct urb *urb, const struct answer_descriptors *d);
+/* Does it change the device's state? */
+static inline bool urb_is_state_call(const struct urb *urb)
+{
+	return urb->kind >= URB_SET_CONFIGURATION && urb->kind <= URB_RESET;
+}
 /* Does this end stop its endpoint at the target? */
 bool urb_stops(const struct urb *urb, int status, uint32_t actual);
 

@@ -28,6 +28,15 @@ struct vhci_buf *vhci_buf_unref(struct vhci_buf *buf);	/* NULL is fine */
 
 #define VHCI_SHORT_NOT_OK	(1U << 0)
 #define VHCI_ZERO_PACKET	(1U << 1)
+#define VHCI_ISO_ASAP		(1U << 2)
+
+#define VHCI_PACKETS_MAX	1024	/* of an isochronous URB */
+
+/* One of them: bytes asked for; at its end bytes moved, 0 or -errno. */
+struct vhci_packet {
+	uint32_t length;
+	int32_t status;
+};
 
 /* An URB of the kernel. */
 struct vhci_submit {
@@ -39,6 +48,9 @@ struct vhci_submit {
 	uint32_t length;
 	uint32_t interval;
 	uint8_t setup[8];
+	uint32_t start_frame;		/* isochronous, as the next two */
+	uint32_t n_packets;
+	const struct vhci_packet *packets;	/* `length` is their sum */
 	const uint8_t *data;		/* OUT: `length` bytes in buf */
 	struct vhci_buf *buf;		/* ref it to keep data */
 };
@@ -49,6 +61,8 @@ struct vhci_complete {
 	int status;			/* 0 or -errno as the ABI lists them */
 	uint32_t actual;
 	const uint8_t *data;		/* IN, else NULL */
+	uint32_t n_packets;		/* isochronous; 0: none was moved */
+	const struct vhci_packet *packets;
 	/* How to keep `data` beyond the call; NULL: it has to be copied. */
 	void *(*keep)(void *arg);
 	void (*unkeep)(void *kept);

@@ -61,7 +61,7 @@ static long hello(struct urpc_file *file, struct usbip_rpc_hello __user *arg)
 	if (file->version)
 		return -EBUSY;
 	h.version = min_t(u32, h.version, USBIP_RPC_ABI_VERSION);
-	h.features = 0;
+	h.features = USBIP_RPC_FEATURE_ISOC;
 	if (copy_to_user(arg, &h, sizeof(h)))
 		return -EFAULT;
 	WRITE_ONCE(file->version, h.version);

@@ -7,7 +7,6 @@
  * the hubs' ports; everything else is done per port.
  */
 #include <linux/dma-mapping.h>
-#include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
 #include "compat.h"
@@ -72,12 +71,6 @@ static void stop_hcd(struct usb_hcd *hcd)
 	hcd->state = HC_STATE_HALT;
 }
 
-/* Drivers reckon with it; so it runs, though it is nobody's bus time. */
-static int get_frame_number(struct usb_hcd *hcd)
-{
-	return ktime_to_ms(ktime_get()) & 0x7ff;
-}
-
 static int suspend_bus(struct usb_hcd *hcd)
 {
 	hcd->state = HC_STATE_SUSPENDED;
@@ -98,7 +91,7 @@ static const struct hc_driver hc_driver = {
 	.reset = reset_hcd,
 	.start = start_hcd,
 	.stop = stop_hcd,
-	.get_frame_number = get_frame_number,
+	.get_frame_number = urpc_frame_number,
 	.urb_enqueue = urpc_urb_enqueue,
 	.urb_dequeue = urpc_urb_dequeue,
 	.free_dev = urpc_port_free_dev,

@@ -53,13 +53,37 @@ static int copy_sg(struct iov_iter *iter, struct urb *urb, size_t len,
 	return ret;
 }
 
+static bool is_isoc(const struct urb *urb)
+{
+	return usb_endpoint_xfer_isoc(&urb->ep->desc);
+}
+
+/* The bytes of an URB's data, as messages have it: without gaps. */
+u32 urpc_msg_data_len(const struct urb *urb)
+{
+	u32 len = 0;
+	int i;
+
+	if (!is_isoc(urb))
+		return urb->transfer_buffer_length;
+	for (i = 0; i < urb->number_of_packets; i++)
+		len += urb->iso_frame_desc[i].length;
+	return len;
+}
+
+static size_t packets_len(const struct urb *urb)
+{
+	return is_isoc(urb) ?
+		urb->number_of_packets * sizeof(struct usbip_rpc_packet) : 0;
+}
+
 /* The length of the SUBMIT of an URB. */
 size_t urpc_msg_submit_len(struct urb *urb)
 {
-	size_t len = sizeof(struct usbip_rpc_submit);
+	size_t len = sizeof(struct usbip_rpc_submit) + packets_len(urb);
 
 	if (usb_urb_dir_out(urb))
-		len += urb->transfer_buffer_length;
+		len += urpc_msg_data_len(urb);
 	return ALIGN(len, 8);
 }
 
@@ -88,7 +112,7 @@ static void fill_submit(struct usbip_rpc_submit *s, const struct urpc_urb *u)
 	s->msg.type = USBIP_RPC_SUBMIT;
 	s->msg.id = u->id;
 	s->transfer = usb_endpoint_type(ep);
-	s->length = urb->transfer_buffer_length;
+	s->length = urpc_msg_data_len(urb);
 	if (urb->transfer_flags & URB_SHORT_NOT_OK)
 		s->flags |= USBIP_RPC_SHORT_NOT_OK;
 	if (urb->transfer_flags & URB_ZERO_PACKET)
@@ -99,20 +123,55 @@ static void fill_submit(struct usbip_rpc_submit *s, const struct urpc_urb *u)
 		memcpy(s->setup, urb->setup_packet, sizeof(s->setup));
 	} else {
 		s->endpoint = ep->bEndpointAddress;
-		if (s->transfer == USBIP_RPC_INTERRUPT)
+		if (s->transfer != USBIP_RPC_BULK)
 			s->interval = ep->bInterval;
 	}
+	if (s->transfer == USBIP_RPC_ISOC) {
+		s->npackets = urb->number_of_packets;
+		s->start_frame = urb->start_frame;
+		if (urb->transfer_flags & URB_ISO_ASAP)
+			s->flags |= USBIP_RPC_ISO_ASAP;
+	}
+}
+
+static int put_packets(struct iov_iter *to, const struct urb *urb)
+{
+	int i, ret = 0;
+
+	for (i = 0; !ret && is_isoc(urb) && i < urb->number_of_packets; i++) {
+		struct usbip_rpc_packet p = {
+			.length = urb->iso_frame_desc[i].length,
+		};
+
+		ret = put(to, &p, sizeof(p));
+	}
+	return ret;
+}
+
+static int put_packet_data(struct iov_iter *to, const struct urb *urb)
+{
+	int i, ret = 0;
+
+	for (i = 0; !ret && i < urb->number_of_packets; i++) {
+		const struct usb_iso_packet_descriptor *d;
+
+		d = &urb->iso_frame_desc[i];
+		ret = put(to, urb->transfer_buffer + d->offset, d->length);
+	}
+	return ret;
 }
 
 static int put_data(struct iov_iter *to, struct urb *urb)
 {
 	static const u8 zeros[8];
-	u32 len = urb->transfer_buffer_length;
+	u32 len = urpc_msg_data_len(urb);
 	int ret;
 
 	if (!len)
 		return 0;
-	if (urb->num_sgs)
+	if (is_isoc(urb))
+		ret = put_packet_data(to, urb);
+	else if (urb->num_sgs)
 		ret = copy_sg(to, urb, len, false);
 	else
 		ret = put(to, urb->transfer_buffer, len);
@@ -121,7 +180,7 @@ static int put_data(struct iov_iter *to, struct urb *urb)
 	return ret;
 }
 
-/* Put an URB's SUBMIT, with its data. 0 or -EFAULT. */
+/* Put an URB's SUBMIT, with its packets and data. 0 or -EFAULT. */
 int urpc_msg_put_submit(struct iov_iter *to, const struct urpc_urb *u)
 {
 	struct iov_iter start = *to;
@@ -131,6 +190,8 @@ int urpc_msg_put_submit(struct iov_iter *to, const struct urpc_urb *u)
 	fill_submit(&s, u);
 	pagefault_disable();
 	ret = put(to, &s, sizeof(s));
+	if (!ret)
+		ret = put_packets(to, u->urb);
 	if (!ret && usb_urb_dir_out(u->urb))
 		ret = put_data(to, u->urb);
 	pagefault_enable();
@@ -172,38 +233,118 @@ int urpc_msg_check(const struct usbip_rpc_complete *c, struct urb *urb)
 {
 	size_t len = sizeof(*c);
 
-	/* isochronous URBs are not taken, so there are no packets */
-	if (c->npackets || c->error_count || c->start_frame)
+	if (c->start_frame)
 		return -EINVAL;
-	if (c->actual > (urb ? urb->transfer_buffer_length : 0))
+	if (c->npackets) {
+		if (!urb || !is_isoc(urb) ||
+		    c->npackets != urb->number_of_packets)
+			return -EINVAL;
+		len += packets_len(urb);
+	} else if (c->error_count || (urb && is_isoc(urb) && c->actual)) {
+		return -EINVAL;
+	}
+	if (c->actual > (urb ? urpc_msg_data_len(urb) : 0))
 		return -EINVAL;
 	if (urb && usb_urb_dir_in(urb))
 		len += c->actual;
 	return c->msg.len == ALIGN(len, 8) ? 0 : -EINVAL;
 }
 
-/*
- * Get the data of a COMPLETE, checked before, into the URB's buffer. 0,
- * -EFAULT or -EINVAL (padding that is not zero).
- */
-int urpc_msg_get_data(struct iov_iter *from, struct urb *urb, u32 actual)
+/* The status that a driver may see of a packet. */
+static int packet_status(s32 status)
 {
-	struct iov_iter start = *from;
+	return status == -EXDEV ? status : urpc_msg_status(status);
+}
+
+/*
+ * Get the packets of a COMPLETE. From here on only the URB's own copy of them
+ * is believed: what is in user memory may change. 0, -EFAULT or -EINVAL.
+ */
+static int get_packets(struct iov_iter *from, struct urb *urb,
+		       const struct usbip_rpc_complete *c)
+{
+	u32 i, actual = 0, errors = 0;
+
+	for (i = 0; i < c->npackets; i++) {
+		struct usb_iso_packet_descriptor *d = &urb->iso_frame_desc[i];
+		struct usbip_rpc_packet p;
+		int ret = get(from, &p, sizeof(p));
+
+		if (ret)
+			return ret;
+		if (p.length > d->length)
+			return -EINVAL;
+		d->actual_length = p.length;
+		d->status = packet_status(p.status);
+		actual += p.length;
+		errors += !!d->status;
+	}
+	return actual == c->actual && errors == c->error_count ? 0 : -EINVAL;
+}
+
+/* The packets as usb_submit_urb() has set them. */
+static void clear_packets(struct urb *urb)
+{
+	int i;
+
+	for (i = 0; i < urb->number_of_packets; i++) {
+		urb->iso_frame_desc[i].actual_length = 0;
+		urb->iso_frame_desc[i].status = -EXDEV;
+	}
+}
+
+/* The data of each packet to its place in the buffer. */
+static int get_packet_data(struct iov_iter *from, struct urb *urb)
+{
+	int i, ret = 0;
+
+	for (i = 0; !ret && i < urb->number_of_packets; i++) {
+		struct usb_iso_packet_descriptor *d = &urb->iso_frame_desc[i];
+
+		ret = get(from, urb->transfer_buffer + d->offset,
+			  d->actual_length);
+	}
+	return ret;
+}
+
+static int get_data(struct iov_iter *from, struct urb *urb, u32 actual)
+{
 	u64 padding = 0;
 	int ret;
 
-	pagefault_disable();
-	if (urb->num_sgs)
+	if (is_isoc(urb))
+		ret = get_packet_data(from, urb);
+	else if (urb->num_sgs)
 		ret = copy_sg(from, urb, actual, true);
 	else
 		ret = get(from, urb->transfer_buffer, actual);
 	if (!ret && pad(actual))
 		ret = get(from, &padding, pad(actual));
+	return !ret && padding ? -EINVAL : ret;
+}
+
+/*
+ * Get what is behind a COMPLETE, checked before, into the URB: packets and IN
+ * data. 0, -EFAULT or -EINVAL (packets that do not fit, padding that is not
+ * zero).
+ */
+int urpc_msg_get_data(struct iov_iter *from, struct urb *urb,
+		      const struct usbip_rpc_complete *c)
+{
+	struct iov_iter start = *from;
+	int ret = 0;
+
+	pagefault_disable();
+	if (is_isoc(urb))
+		ret = get_packets(from, urb, c);
+	if (!ret && c->actual && usb_urb_dir_in(urb))
+		ret = get_data(from, urb, c->actual);
 	pagefault_enable();
-	if (!ret && padding)
-		ret = -EINVAL;
-	if (ret)
+	if (ret) {
 		*from = start;
+		if (is_isoc(urb))
+			clear_packets(urb);
+	}
 	return ret;
 }
 

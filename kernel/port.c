@@ -313,6 +313,7 @@ static void plug(struct urpc_port *port, struct urpc_file *file, u32 speed)
 	port->in_use = false;
 	port->reset_wanted = false;
 	port->reset_id = 0;
+	memset(port->isoc_end, 0, sizeof(port->isoc_end));
 	WRITE_ONCE(file->port, port);
 	file->lost = false;
 	if (port->status & power_bit(port))

@@ -207,21 +207,21 @@ static struct urpc_urb *find_sent(struct urpc_port *port, u64 id)
 }
 
 /*
- * Copy the data of an answer: 0, 1: the URB is gone, or an error. Softirqs
+ * Copy what an answer brings: 0, 1: the URB is gone, or an error. Softirqs
  * are off in a batch, and go on while one large answer is copied.
  */
 static int copy_in(struct urpc_port *port, struct urpc_urb *u,
-		   struct iov_iter *from, u32 actual)
+		   struct iov_iter *from, const struct usbip_rpc_complete *c)
 	__must_hold(&port->lock)
 {
 	int ret;
 
 	urpc_urb_set_state(port, u, URPC_URB_COPYIN);
 	spin_unlock_irq(&port->lock);
-	if (actual > BATCH_BYTES)
+	if (c->actual > BATCH_BYTES)
 		local_bh_enable();
-	ret = urpc_msg_get_data(from, u->urb, actual);
-	if (actual > BATCH_BYTES)
+	ret = urpc_msg_get_data(from, u->urb, c);
+	if (c->actual > BATCH_BYTES)
 		local_bh_disable();
 	spin_lock_irq(&port->lock);
 	if (u->gone) {
@@ -259,12 +259,14 @@ static int complete_urb(struct urpc_port *port, struct urpc_urb *u,
 	ret = urpc_msg_check(c, urb);
 	if (ret)
 		return ret;
-	if (c->actual && usb_urb_dir_in(urb)) {
-		ret = copy_in(port, u, from, c->actual);
+	if (c->npackets || (c->actual && usb_urb_dir_in(urb))) {
+		ret = copy_in(port, u, from, c);
 		if (ret)
 			return min(ret, 0);
 	}
 	urb->actual_length = c->actual;
+	if (c->npackets)
+		urb->error_count = c->error_count;
 	if (is_stop(urb, status, c->actual))
 		urpc_urb_watch(u, port->file);
 	port->file->completed++;

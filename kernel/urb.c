@@ -297,6 +297,27 @@ static bool is_enumeration(struct urb *urb)
 	}
 }
 
+/* Every packet lies in the buffer. */
+static int check_packets(const struct urb *urb)
+{
+	const struct usb_iso_packet_descriptor *p = urb->iso_frame_desc;
+	u32 size = urb->transfer_buffer_length;
+	u64 sum = 0;
+	int i;
+
+	if (urb->num_sgs || (size && !urb->transfer_buffer))
+		return -EINVAL;
+	if (urb->number_of_packets > URPC_PACKETS_MAX)
+		return -EMSGSIZE;
+	for (i = 0; i < urb->number_of_packets; i++, p++) {
+		if (p->offset > size || p->length > size - p->offset)
+			return -EINVAL;
+		sum += p->length;
+	}
+	/* packets may overlap in the buffer, and do not in a message */
+	return sum > URPC_DATA_MAX ? -EMSGSIZE : 0;
+}
+
 /* What the rest of the module relies on. 0 or an error for the driver. */
 static int check_urb(const struct urb *urb)
 {
@@ -304,10 +325,12 @@ static int check_urb(const struct urb *urb)
 	size_t len = 0;
 	int i;
 
-	if (usb_endpoint_xfer_isoc(&urb->ep->desc) || urb->stream_id)
+	if (urb->stream_id)
 		return -EINVAL;
 	if (urb->transfer_buffer_length > URPC_DATA_MAX)
 		return -EMSGSIZE;
+	if (usb_endpoint_xfer_isoc(&urb->ep->desc))
+		return check_packets(urb);
 	if (!urb->transfer_buffer_length)
 		return 0;
 	if (!urb->num_sgs)
@@ -322,6 +345,7 @@ static int queue_urb(struct urpc_port *port, struct urpc_urb *u)
 {
 	bool readable = urpc_queue_readable(port);
 	struct urb *urb = u->urb;
+	bool idle = list_empty(&urb->ep->urb_list);
 	int ret;
 
 	if (!port->file || !(port->status & USB_PORT_STAT_ENABLE))
@@ -331,6 +355,11 @@ static int queue_urb(struct urpc_port *port, struct urpc_urb *u)
 		return ret;
 	WRITE_ONCE(urb->hcpriv, u);
 	urb->actual_length = 0;
+	if (usb_endpoint_xfer_isoc(&urb->ep->desc)) {
+		/* as each packet's status says until an answer comes */
+		urb->error_count = urb->number_of_packets;
+		urpc_frame_schedule(port, urb, idle);
+	}
 	port->udev = urb->dev;
 	if (urb->dev->state >= USB_STATE_ADDRESS)
 		port->devnum = urb->dev->devnum;

@@ -8,6 +8,7 @@
  *   urb.c   the life of an URB
  *   queue.c the port's queue, as read() and write() see it
  *   msg.c   messages to and from user memory
+ *   frame.c frames, and the schedule of isochronous URBs
  *   hcd.c   the controllers: two root hubs each, USB 2 and USB 3
  *   hub.c   requests to the root hubs
  *
@@ -100,6 +101,8 @@ struct urpc_file {
  * @unlinks:	URBs whose UNLINK waits for read()
  * @doomed:	URBs unlinked while SENT, in order of their deadlines
  * @ids:	URBs in state SENT and COPYIN, by id
+ * @isoc_end:	where the schedule of each isochronous endpoint ends, OUT and IN:
+ *		microframes since boot
  * @unlink_work: gives back what of @doomed is overdue
  * @reset_work:	gives up on an overdue RESET
  *
@@ -126,6 +129,7 @@ struct urpc_port {
 	struct list_head unlinks;
 	struct list_head doomed;
 	DECLARE_HASHTABLE(ids, 7);
+	u64 isoc_end[2][16];
 	struct delayed_work unlink_work;
 	struct delayed_work reset_work;
 };
@@ -253,13 +257,19 @@ ssize_t urpc_queue_read(struct urpc_file *file, struct iov_iter *to);
 ssize_t urpc_queue_write(struct urpc_file *file, struct iov_iter *from);
 
 /* msg.c */
+u32 urpc_msg_data_len(const struct urb *urb);
 size_t urpc_msg_submit_len(struct urb *urb);
 int urpc_msg_put(struct iov_iter *to, u16 type, u64 id);
 int urpc_msg_put_submit(struct iov_iter *to, const struct urpc_urb *u);
 int urpc_msg_get(struct iov_iter *from, struct usbip_rpc_complete *c);
 int urpc_msg_check(const struct usbip_rpc_complete *c, struct urb *urb);
-int urpc_msg_get_data(struct iov_iter *from, struct urb *urb, u32 actual);
+int urpc_msg_get_data(struct iov_iter *from, struct urb *urb,
+		      const struct usbip_rpc_complete *c);
 int urpc_msg_status(s32 status);
+
+/* frame.c */
+int urpc_frame_number(struct usb_hcd *hcd);
+void urpc_frame_schedule(struct urpc_port *port, struct urb *urb, bool idle);
 
 /* hcd.c */
 int urpc_hcd_register(void);

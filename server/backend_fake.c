@@ -78,8 +78,10 @@ static void end_entry(struct fake_device *dev, struct fake_endpoint *ep,
 	struct urb *urb = entry->urb;
 
 	TAILQ_REMOVE(&ep->queue, entry, link);
-	if (TAILQ_EMPTY(&ep->queue))
+	if (TAILQ_EMPTY(&ep->queue)) {
 		dev->queued &= ~(1u << entry->row);
+		ep->busy = 0;	/* what was cancelled takes no time */
+	}
 	ep->n_cancelled -= entry->cancelled;
 	urb->backend = NULL;
 	pool_give(&dev->fake->entries, entry);
@@ -133,6 +135,13 @@ static void fail_transfer(struct fake_device *dev, int row, struct urb *urb,
 	}
 }
 
+/* Can it strike one packet, and leave the isochronous transfer as it is? */
+static bool is_of_a_packet(enum fake_fault_kind kind)
+{
+	return kind == FAKE_FAULT_STALL || kind == FAKE_FAULT_SHORT ||
+	       kind == FAKE_FAULT_IO || kind == FAKE_FAULT_OVERFLOW;
+}
+
 /* false: not ready. */
 static bool execute(struct fake_device *dev, int row, struct urb *urb)
 {
@@ -150,6 +159,11 @@ static bool execute(struct fake_device *dev, int row, struct urb *urb)
 	if (ep->hangs)
 		return false;
 	kind = take_fault(ep);
+	ep->spoil = FAKE_FAULT_NONE;
+	if (urb->type == URB_TYPE_ISOC && is_of_a_packet(kind)) {
+		ep->spoil = kind;
+		kind = FAKE_FAULT_NONE;
+	}
 	if (kind == FAKE_FAULT_HANG) {
 		ep->hangs = true;
 		return false;
@@ -240,6 +254,22 @@ void fake_kick(struct fake_device *dev)
 	event_active(dev->run, EV_TIMEOUT, 1);
 }
 
+/* When it will be done. Isochronous: one after the other, by the packet. */
+static uint64_t due_of(struct fake_endpoint *ep, const struct urb *urb)
+{
+	uint64_t now = now_ms();
+
+	if (urb->type != URB_TYPE_ISOC)
+		return ep->delay_ms ? now + ep->delay_ms : 0;
+	if (TAILQ_EMPTY(&ep->queue) && ep->began)
+		ep->n_dry++;
+	ep->began = true;
+	if (ep->busy < now)
+		ep->busy = now;
+	ep->busy += urb->n_packets * ep->delay_ms;
+	return ep->busy;
+}
+
 static int submit_urb(void *bdev, struct urb *urb)
 {
 	struct fake_device *dev = bdev;
@@ -261,7 +291,7 @@ static int submit_urb(void *bdev, struct urb *urb)
 	memset(entry, 0, sizeof(*entry));
 	entry->urb = urb;
 	entry->row = row;
-	entry->due = ep->delay_ms ? now_ms() + ep->delay_ms : 0;
+	entry->due = due_of(ep, urb);
 	urb->backend = entry;
 	TAILQ_INSERT_TAIL(&ep->queue, entry, link);
 	dev->queued |= 1u << row;
@@ -341,6 +371,8 @@ static int set_interface(void *bdev, unsigned int interface,
 		return -EPIPE;
 	dev->alternates[interface] = alternate;
 	dev->halted = 0;
+	if (dev->model->set_interface)
+		dev->model->set_interface(dev);
 	return 0;
 }
 

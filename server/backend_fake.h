@@ -48,17 +48,23 @@ struct fake_model {
 	int (*control)(struct fake_device *dev, const uint8_t *setup,
 		       uint8_t *data, size_t len);
 	/*
-	 * A bulk or interrupt transfer is at the head of its endpoint. Sets
+	 * A bulk, interrupt or isochronous transfer is at the head of its endpoint. Sets
 	 * xfer and actual; false: the device is not ready (NAK).
 	 */
 	bool (*transfer)(struct fake_device *dev, struct urb *urb);
 	void (*reset)(struct fake_device *dev);
+	/* An alternate setting was chosen. */
+	void (*set_interface)(struct fake_device *dev);
 };
 
 struct fake_endpoint {
 	TAILQ_HEAD(, urb_entry) queue;
 	unsigned int n_cancelled;	/* in it */
-	unsigned int delay_ms;		/* of each transfer */
+	unsigned int delay_ms;	/* of each transfer; isochronous: each packet */
+	uint64_t busy;			/* isochronous: ms when all is done */
+	enum fake_fault_kind spoil;	/* isochronous: of the first packet */
+	bool began;			/* isochronous: it was given something */
+	uint32_t n_dry;			/* and had nothing left when more came */
 	unsigned int fault_after;	/* transfers from now; with fault */
 	enum fake_fault_kind fault;
 	bool hangs;
@@ -95,6 +101,7 @@ struct fake_device {
 extern const struct fake_model fake_model_zero;
 extern const struct fake_model fake_model_keyboard;
 extern const struct fake_model fake_model_disk;
+extern const struct fake_model fake_model_isoc;
 
 /* Something changed that a transfer may have waited for. */
 void fake_kick(struct fake_device *dev);

@@ -9,7 +9,7 @@
  *   delay BUSID ENDPOINT MS
  *   fault BUSID ENDPOINT AFTER stall|short|io|overflow|hang|unplug|noroom
  *
- * MODEL: zero, keyboard, disk. ENDPOINT: the address, 0x81. AFTER: so many
+ * MODEL: zero, keyboard, disk, isoc. ENDPOINT: the address, 0x81. AFTER: so many
  * transfers later. MS: from the start on.
  */
 #include "server/backend_fake.h"
@@ -34,6 +34,7 @@ static const char built_in[] =
 
 static const struct fake_model *const models[] = {
 	&fake_model_zero, &fake_model_keyboard, &fake_model_disk,
+	&fake_model_isoc,
 };
 
 struct script {

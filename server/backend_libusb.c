@@ -69,18 +69,25 @@ static void look_soon(struct lusb *lusb)
 		event_add(lusb->scan, &soon);
 }
 
-static struct lusb_transfer *take_spare(struct lusb *lusb)
+static void free_transfer(struct lusb_transfer *t)
+{
+	libusb_free_transfer(t->transfer);
+	free(t);
+}
+
+/* The packets of an isochronous transfer are part of libusb's own. */
+static struct lusb_transfer *take_spare(struct lusb *lusb, unsigned int packets)
 {
 	struct lusb_transfer *t = SLIST_FIRST(&lusb->spare);
 
-	if (t) {
+	if (t && !packets) {
 		SLIST_REMOVE_HEAD(&lusb->spare, link);
 		return t;
 	}
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return NULL;
-	t->transfer = libusb_alloc_transfer(0);
+	t->transfer = libusb_alloc_transfer(packets);
 	if (!t->transfer) {
 		free(t);
 		return NULL;
@@ -90,6 +97,10 @@ static struct lusb_transfer *take_spare(struct lusb *lusb)
 
 static void put_spare(struct lusb *lusb, struct lusb_transfer *t)
 {
+	if (t->urb->n_packets) {
+		free_transfer(t);
+		return;
+	}
 	t->urb = NULL;
 	SLIST_INSERT_HEAD(&lusb->spare, t, link);
 }
@@ -101,6 +112,48 @@ void lusb_tell_room(struct lusb *lusb)
 	lusb->starved = false;
 }
 
+/*
+ * A packet that was killed says COMPLETED with no byte, as one does to which
+ * the device had nothing to say; OUT, it is easily told from those that went.
+ */
+static enum urb_xfer to_packet_xfer(const struct libusb_transfer *transfer,
+				    const struct libusb_iso_packet_descriptor *d)
+{
+	enum urb_xfer xfer = to_xfer(d->status);
+
+	if (xfer == URB_XFER_IO)
+		return URB_XFER_MISSED;
+	if (xfer == URB_XFER_OK && !d->actual_length && d->length &&
+	    transfer->status == LIBUSB_TRANSFER_CANCELLED)
+		return URB_XFER_CANCELLED;
+	return xfer;
+}
+
+/*
+ * libusb tells the bytes by packet alone, and leaves IN data where each packet
+ * would begin if all were full: the packets move together.
+ */
+static void end_packets(const struct libusb_transfer *transfer, struct urb *urb)
+{
+	uint8_t *from = transfer->buffer, *to = transfer->buffer;
+
+	urb->actual = 0;
+	for (unsigned int i = 0; i < urb->n_packets; i++) {
+		const struct libusb_iso_packet_descriptor *d;
+		struct urb_packet *p = &urb->packets[i];
+
+		d = &transfer->iso_packet_desc[i];
+		p->xfer = to_packet_xfer(transfer, d);
+		p->actual = d->actual_length < p->length ? d->actual_length :
+							   p->length;
+		if (urb_is_in(urb) && p->actual && to != from)
+			memmove(to, from, p->actual);
+		urb->actual += p->actual;
+		to += p->actual;
+		from += p->length;
+	}
+}
+
 static void LIBUSB_CALL end_transfer(struct libusb_transfer *transfer)
 {
 	struct lusb_transfer *t = transfer->user_data;
@@ -109,6 +162,8 @@ static void LIBUSB_CALL end_transfer(struct libusb_transfer *transfer)
 
 	urb->xfer = to_xfer(transfer->status);
 	urb->actual = transfer->actual_length;
+	if (urb->n_packets)
+		end_packets(transfer, urb);
 	urb->backend = NULL;
 	put_spare(lusb, t);
 	lusb->n_running--;
@@ -116,6 +171,19 @@ static void LIBUSB_CALL end_transfer(struct libusb_transfer *transfer)
 		look_soon(lusb);
 	lusb_tell_room(lusb);
 	lusb->sink->done(urb);
+}
+
+static void fill_packets(struct lusb_transfer *t)
+{
+	struct libusb_transfer *transfer = t->transfer;
+	struct urb *urb = t->urb;
+
+	libusb_fill_iso_transfer(transfer, t->dev->handle, urb->address,
+				 urb_data(urb), urb->length, urb->n_packets,
+				 end_transfer, t, 0);
+	transfer->flags = 0;
+	for (unsigned int i = 0; i < urb->n_packets; i++)
+		transfer->iso_packet_desc[i].length = urb->packets[i].length;
 }
 
 static void fill_transfer(struct lusb_transfer *t)
@@ -128,6 +196,10 @@ static void fill_transfer(struct lusb_transfer *t)
 		libusb_fill_control_transfer(transfer, handle, urb->buffer,
 					     end_transfer, t, 0);
 		transfer->flags = 0;
+		return;
+	}
+	if (urb->type == URB_TYPE_ISOC) {
+		fill_packets(t);
 		return;
 	}
 	libusb_fill_bulk_transfer(transfer, handle, urb->address, urb_data(urb),
@@ -175,7 +247,7 @@ static int submit_urb(void *bdev, struct urb *urb)
 
 	if (is_raw(urb))
 		return lusb_raw_submit(dev, urb);
-	t = take_spare(lusb);
+	t = take_spare(lusb, urb->n_packets);
 	if (!t)
 		return -ENOMEM;
 	t->dev = dev;
@@ -290,8 +362,7 @@ static void close_libusb(void *backend)
 	lusb_scan_close(lusb);
 	while ((t = SLIST_FIRST(&lusb->spare))) {
 		SLIST_REMOVE_HEAD(&lusb->spare, link);
-		libusb_free_transfer(t->transfer);
-		free(t);
+		free_transfer(t);
 	}
 	if (lusb->event)
 		event_free(lusb->event);

@@ -19,6 +19,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "server/frame.h"
 #include "server/urb.h"
 #include "server/worker.h"
 
@@ -222,6 +223,7 @@ static int call_in_worker(void *arg)
 	case URB_TYPE_CONTROL:
 	case URB_TYPE_BULK:
 	case URB_TYPE_INTERRUPT:
+	case URB_TYPE_ISOC:
 		break;
 	}
 	return -EINVAL;
@@ -350,11 +352,19 @@ uint32_t device_affects(const struct device *dev, const struct urb *urb)
 
 /* ---- transfers ---------------------------------------------------------- */
 
+static enum descriptor_type descriptor_type(const struct urb *urb)
+{
+	if (urb->type == URB_TYPE_BULK)
+		return DESCRIPTOR_TYPE_BULK;
+	if (urb->type == URB_TYPE_ISOC)
+		return DESCRIPTOR_TYPE_ISOCHRONOUS;
+	return DESCRIPTOR_TYPE_INTERRUPT;
+}
+
 /* Is urb's endpoint there, and of its kind? */
 static bool is_for_endpoint(const struct device *dev, struct urb *urb)
 {
 	int row = endpoint_row(urb->address);
-	unsigned int type;
 
 	if (urb->type == URB_TYPE_CONTROL)
 		return true;
@@ -362,13 +372,23 @@ static bool is_for_endpoint(const struct device *dev, struct urb *urb)
 		urb->xfer = URB_XFER_SHUTDOWN;
 		return false;
 	}
-	type = dev->endpoints[row].attributes & 3;
-	if (type != (urb->type == URB_TYPE_BULK ? DESCRIPTOR_TYPE_BULK :
-						  DESCRIPTOR_TYPE_INTERRUPT)) {
+	if ((dev->endpoints[row].attributes & 3) != descriptor_type(urb)) {
 		urb->verdict = URB_VERDICT_INVAL;
 		return false;
 	}
 	return true;
+}
+
+/* An isochronous URB has been given to the host controller. */
+static void note_frame(struct device *dev, struct urb *urb)
+{
+	int row = endpoint_row(urb->address);
+	bool micro = dev->info->speed >= BACKEND_SPEED_HIGH;
+
+	urb->start_frame = frame_place(&dev->isoc_end[row], frame_now(),
+				       urb->first, micro,
+				       dev->endpoints[row].interval,
+				       urb->n_packets);
 }
 
 int device_start(struct device *dev, struct urb *urb, device_call_fn done)
@@ -387,6 +407,8 @@ int device_start(struct device *dev, struct urb *urb, device_call_fn done)
 	r = urb_alloc(urb);
 	if (!r)
 		r = dev->ops->submit(dev->bdev, urb);
+	if (!r && urb->type == URB_TYPE_ISOC)
+		note_frame(dev, urb);
 	if (!r || r == -EAGAIN)
 		return r;
 	note_result(urb, r);

@@ -48,6 +48,7 @@ struct device {
 	uint8_t alternates[DESCRIPTOR_INTERFACES_MAX];
 	uint32_t exists;		/* a bit per row of endpoints[] */
 	struct descriptor_endpoint endpoints[ENDPOINT_ROWS];
+	uint64_t isoc_end[ENDPOINT_ROWS];	/* see frame_place() */
 
 	/* what the worker is at */
 	bool reset_at_return;

@@ -18,6 +18,10 @@
  * short_not_ok, or a state call. A failure is not known beforehand: then
  * those behind it are taken back, and those of them that moved no byte are
  * executed again when the row goes on ("again").
+ *
+ * Isochronous URBs wait for nobody: `next` goes over holes to the first one
+ * that is there, and the number of a hole that comes after all is answered
+ * LATE. As nobody will fill such a hole, it can be acknowledged.
  */
 #include "server/endpoint.h"
 
@@ -130,6 +134,12 @@ static void find_stop(struct endpoint *ep)
 		}
 }
 
+/* Isochronous, and its turn is over: what came later has been started. */
+static bool is_late(const struct endpoint *ep, const struct urb *urb)
+{
+	return urb->type == URB_TYPE_ISOC && urb_after(ep->next, urb->number);
+}
+
 static bool is_alone(const struct urb *urb)
 {
 	return urb->short_not_ok || urb_is_state_call(urb);
@@ -210,6 +220,7 @@ static bool start_urb(struct endpoint *ep, struct urb *urb)
 		return false;
 
 	urb_set_state(urb, URB_STATE_RUNNING);
+	urb->first = !ep->n_running;
 	count_start(ep, urb, 1);
 	r = ep->ops->start(urb, ep->user);
 	if (!r)
@@ -224,15 +235,34 @@ static bool start_urb(struct endpoint *ep, struct urb *urb)
 	return true;
 }
 
+/* Whose turn it is, or NULL: it has not come. */
+static struct urb *find_next(struct endpoint *ep)
+{
+	struct urb *urb, *next = find_urb(ep, ep->next);
+
+	if (next)
+		return next;
+	/* over a hole; without one, nothing is behind `next` */
+	TAILQ_FOREACH_REVERSE(urb, &ep->row, endpoint_row, link) {
+		if (!urb_after(urb->number, ep->next))
+			break;
+		if (urb->state == URB_STATE_QUEUED &&
+		    urb->type == URB_TYPE_ISOC)
+			next = urb;
+	}
+	return next;
+}
+
 void endpoint_run(struct endpoint *ep)
 {
 	struct urb *urb;
 
 	ep->starved = false;
 	while (!ep->held && !ep->ended) {
-		urb = find_urb(ep, ep->next);
+		urb = find_next(ep);
 		if (!urb)
 			break;
+		ep->next = urb->number;
 		if (urb->state == URB_STATE_QUEUED && !start_urb(ep, urb))
 			break;
 		ep->next++;
@@ -330,6 +360,9 @@ enum endpoint_taken endpoint_submit(struct endpoint *ep, struct urb *urb)
 		finish_as(ep, urb, URB_XFER_CANCELLED);
 	} else if (urb->verdict != URB_VERDICT_TAKEN) {
 		finish_urb(ep, urb);
+	} else if (is_late(ep, urb)) {
+		urb_end_packets(urb, URB_XFER_LATE);
+		finish_as(ep, urb, URB_XFER_OK);
 	} else {
 		urb_set_state(urb, URB_STATE_QUEUED);
 		if (urb->type == URB_TYPE_RESET)
@@ -339,15 +372,23 @@ enum endpoint_taken endpoint_submit(struct endpoint *ep, struct urb *urb)
 	return ENDPOINT_TAKEN;
 }
 
+/* May the first of the row be acknowledged? Not what was never answered. */
+static bool is_ackable(const struct endpoint *ep, const struct urb *urb,
+		       uint32_t acked)
+{
+	if (!urb || urb->state != URB_STATE_DONE ||
+	    urb_after(urb->number, acked))
+		return false;
+	return urb->number == ep->acked + 1 || urb->type == URB_TYPE_ISOC;
+}
+
 void endpoint_ack(struct endpoint *ep, uint32_t acked)
 {
 	struct urb *urb;
 
 	while (urb_after(acked, ep->acked)) {
 		urb = TAILQ_FIRST(&ep->row);
-		/* not what was never answered, whatever the caller says */
-		if (!urb || urb->number != ep->acked + 1 ||
-		    urb->state != URB_STATE_DONE)
+		if (!is_ackable(ep, urb, acked))
 			break;
 		ep->acked = urb->number;
 		remove_urb(ep, urb);

@@ -183,13 +183,6 @@ bool_t usbip_resume_1_svc(usbip_suspend_args *args, usbip_state_res *res,
 	return leave_out(res, sizeof(*res), rq);
 }
 
-bool_t usbip_isoc_1_svc(usbip_isoc_args *args, usbip_isoc_res *res,
-			struct svc_req *rq)
-{
-	xdr_free((xdrproc_t)xdr_usbip_isoc_args, (char *)args);
-	return leave_out(res, sizeof(*res), rq);
-}
-
 bool_t usbip_stage_1_svc(usbip_stage_args *args, usbip_stat_res *res,
 			 struct svc_req *rq)
 {

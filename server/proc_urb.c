@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * proc_urb - CONTROL, BULK, INTERRUPT and UNLINK. What a caller may ask for
+ * proc_urb - CONTROL, BULK, INTERRUPT, ISOC and UNLINK. What a caller may ask for
  * is decided in here, once; behind it lengths and directions are right. Which
  * endpoints there are is decided when the URB's turn comes.
  */
@@ -16,7 +16,8 @@ static void unref_urb(void *urb)
 	urb_unref(urb);
 }
 
-void proc_urb_ended(void *call, struct urb *urb)
+/* CONTROL, BULK, INTERRUPT and the calls of proc_state.c */
+static void transfer_ended(struct rpcsrv_call *call, struct urb *urb)
 {
 	bool data = urb->type <= URB_TYPE_INTERRUPT && urb_is_in(urb) &&
 		    urb->actual && urb->verdict == URB_VERDICT_TAKEN;
@@ -38,6 +39,40 @@ void proc_urb_ended(void *call, struct urb *urb)
 	/* usbip_state_res is the same but for OK_DATA */
 	rpcsrv_reply(call, (xdrproc_t)xdr_usbip_transfer_res, &res, unref_urb,
 		     urb_ref(urb));
+}
+
+static void isoc_ended(struct rpcsrv_call *call, struct urb *urb)
+{
+	/* encoded before this returns, in the only thread */
+	static usbip_packet packets[USBIP_PACKETS_MAX];
+	usbip_isoc_res res;
+	usbip_isoc_ok *done = &res.usbip_isoc_res_u.done;
+
+	memset(&res, 0, sizeof(res));
+	res.status = status_of_verdict(urb->verdict);
+	done->xfer = status_of_xfer(urb->xfer);
+	done->start_frame = urb->start_frame;
+	done->packets.packets_len = urb->n_packets;
+	done->packets.packets_val = packets;
+	for (unsigned int i = 0; i < urb->n_packets; i++)
+		packets[i] = (usbip_packet){
+			.xfer = status_of_xfer(urb->packets[i].xfer),
+			.actual = urb->packets[i].actual,
+		};
+	if (urb_is_in(urb)) {
+		done->data.usbip_data_len = urb->actual;
+		done->data.usbip_data_val = (char *)urb_data(urb);
+	}
+	rpcsrv_reply(call, (xdrproc_t)xdr_usbip_isoc_res, &res, unref_urb,
+		     urb_ref(urb));
+}
+
+void proc_urb_ended(void *call, struct urb *urb)
+{
+	if (urb->type == URB_TYPE_ISOC)
+		isoc_ended(call, urb);
+	else
+		transfer_ended(call, urb);
 }
 
 void proc_submit(struct svc_req *rq, struct session *s,
@@ -83,6 +118,11 @@ static bool has_known_flags(uint32_t pipe)
 			       USBIP_PIPE_ZERO_PACKET;
 
 	return !(pipe & ~known);
+}
+
+static bool has_known_isoc_flags(uint32_t pipe)
+{
+	return !(pipe & ~(USBIP_PIPE_ADDRESS | USBIP_PIPE_ISO_ASAP));
 }
 
 /* A refused URB holds nothing and is answered in its turn. */
@@ -205,6 +245,63 @@ bool_t usbip_interrupt_1_svc(usbip_interrupt_args *args,
 	/* the interval is the endpoint descriptor's: usbfs takes no other */
 	return submit_data(rq, URB_TYPE_INTERRUPT, &args->submit,
 			   &args->buffer, res);
+}
+
+/* ---- ISOC --------------------------------------------------------------- */
+
+/* Are the packets the data, no more and no less? */
+static bool makes_up(const struct urb *urb)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < urb->n_packets; i++)
+		sum += urb->packets[i].length;
+	return urb->n_packets && sum == urb->length;
+}
+
+static struct urb *isoc_urb(struct svc_req *rq, const usbip_isoc_args *args)
+{
+	uint8_t address = args->submit.pipe & USBIP_PIPE_ADDRESS;
+	struct urb *urb = new_urb(rq, URB_TYPE_ISOC, &args->submit, address);
+
+	if (!urb)
+		return NULL;
+	if (args->packets.packets_len &&
+	    urb_set_packets(urb, args->packets.packets_val,
+			    args->packets.packets_len))
+		return urb_unref(urb);
+	if (!has_known_isoc_flags(args->submit.pipe) ||
+	    !take_buffer(urb, &args->buffer) ||
+	    (urb->verdict == URB_VERDICT_TAKEN && !makes_up(urb)))
+		refuse(urb);
+	return urb;
+}
+
+/*
+ * Neither the interval nor start_frame can be told to usbfs: it takes the
+ * descriptor's, and as soon as possible.
+ */
+bool_t usbip_isoc_1_svc(usbip_isoc_args *args, usbip_isoc_res *res,
+			struct svc_req *rq)
+{
+	int row = endpoint_row(args->submit.pipe & USBIP_PIPE_ADDRESS);
+	usbip_submit submit = args->submit;
+	struct session *s;
+	struct urb *urb;
+
+	memset(res, 0, sizeof(*res));
+	s = proc_session(rq, submit.session, &res->status);
+	if (!s)
+		return TRUE;
+	if (row <= 0) {
+		res->status = USBIP_INVAL;
+		return TRUE;
+	}
+	urb = isoc_urb(rq, args);
+	/* its packets; not its data, which stays in the record */
+	xdr_free((xdrproc_t)xdr_usbip_isoc_args, (char *)args);
+	proc_submit(rq, s, &submit, row, urb);
+	return FALSE;
 }
 
 /* ---- UNLINK ------------------------------------------------------------- */

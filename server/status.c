@@ -69,6 +69,10 @@ usbip_xfer status_of_xfer(enum urb_xfer xfer)
 		return USBIP_XFER_SHUTDOWN;
 	case URB_XFER_NO_MEMORY:
 		return USBIP_XFER_NO_MEMORY;
+	case URB_XFER_LATE:
+		return USBIP_XFER_LATE;
+	case URB_XFER_MISSED:
+		return USBIP_XFER_MISSED;
 	}
 	return USBIP_XFER_IO;
 }

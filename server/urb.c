@@ -82,6 +82,7 @@ struct urb *urb_unref(struct urb *urb)
 	if (!urb || --urb->refs)
 		return NULL;
 	assert(!urb_at_device(urb));
+	free(urb->packets);
 	if (urb->buffer != urb->small)
 		free(urb->buffer);
 	if (urb->pool)
@@ -97,6 +98,26 @@ void urb_set_state(struct urb *urb, enum urb_state next)
 		  urb->number, state_name(urb->state), state_name(next));
 	assert(may_go(urb->state, next));
 	urb->state = next;
+}
+
+int urb_set_packets(struct urb *urb, const uint32_t *lengths, unsigned int n)
+{
+	urb->packets = calloc(n, sizeof(*urb->packets));
+	if (!urb->packets)
+		return -ENOMEM;
+	urb->n_packets = n;
+	for (unsigned int i = 0; i < n; i++)
+		urb->packets[i].length = lengths[i];
+	urb_end_packets(urb, URB_XFER_MISSED);
+	return 0;
+}
+
+void urb_end_packets(struct urb *urb, enum urb_xfer xfer)
+{
+	for (unsigned int i = 0; i < urb->n_packets; i++) {
+		urb->packets[i].actual = 0;
+		urb->packets[i].xfer = xfer;
+	}
 }
 
 int urb_alloc(struct urb *urb)

@@ -18,6 +18,7 @@ enum urb_type {
 	URB_TYPE_CONTROL,
 	URB_TYPE_BULK,
 	URB_TYPE_INTERRUPT,
+	URB_TYPE_ISOC,			/* packets */
 	URB_TYPE_SET_CONFIGURATION,	/* value */
 	URB_TYPE_SET_INTERFACE,		/* index, value */
 	URB_TYPE_CLEAR_HALT,		/* value: the endpoint's address */
@@ -33,6 +34,15 @@ enum urb_xfer {
 	URB_XFER_CANCELLED,
 	URB_XFER_SHUTDOWN,
 	URB_XFER_NO_MEMORY,
+	URB_XFER_LATE,		/* of packets: not sent, it was too late */
+	URB_XFER_MISSED,	/* of packets: nothing came, or damaged */
+};
+
+/* One packet of an isochronous transfer; in the data, one behind the other. */
+struct urb_packet {
+	uint32_t length;		/* asked for */
+	uint32_t actual;
+	enum urb_xfer xfer;
 };
 
 /* Was it taken at all? Either way its number is used up. */
@@ -71,6 +81,7 @@ struct urb {
 	unsigned int value, index;	/* see urb_type */
 	uint32_t length;		/* of the data, both directions */
 	const uint8_t *out;		/* OUT: the data, in a call's record */
+	unsigned int n_packets;		/* ISOC */
 
 	enum urb_state state;
 	bool unlinked;			/* UNLINK has come */
@@ -78,6 +89,9 @@ struct urb {
 	bool again;			/* cancelled to be executed later */
 	enum urb_xfer xfer;		/* once DONE */
 	uint32_t actual;		/* bytes that went over the bus */
+	struct urb_packet *packets;	/* ISOC; MISSED until it ended */
+	uint32_t start_frame;		/* ISOC, once started: frame.h */
+	bool first;			/* when started, nothing else ran */
 	uint8_t *buffer;	/* URB_HEADROOM bytes and the data, or NULL */
 
 	void *waiter;		/* the call that gets the reply, or NULL */
@@ -96,6 +110,11 @@ struct urb *urb_ref(struct urb *urb);
 struct urb *urb_unref(struct urb *urb);
 /* The only writer of urb->state. */
 void urb_set_state(struct urb *urb, enum urb_state next);
+
+/* ISOC: n packets of these lengths. -ENOMEM. */
+int urb_set_packets(struct urb *urb, const uint32_t *lengths, unsigned int n);
+/* What became of all of them, with no byte. */
+void urb_end_packets(struct urb *urb, enum urb_xfer xfer);
 
 /*
  * The memory that the transfer goes to or comes from; with the setup in front

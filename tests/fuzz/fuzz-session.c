@@ -20,7 +20,9 @@
 #define CALLS 4096
 #define NUMBERS 256		/* above the base, of one row */
 
-static const uint8_t addresses[] = { 0x00, 0x81, 0x02, 0x83 };
+#define ISOC 0x83		/* its type; the others are bulk */
+
+static const uint8_t addresses[] = { 0x00, 0x81, 0x02, ISOC };
 
 struct world {
 	struct sessions ss;
@@ -145,6 +147,10 @@ static void submit(int row, unsigned int n, unsigned int how)
 		urb->type = how & 2 ? URB_TYPE_RESET : URB_TYPE_CLEAR_HALT;
 		urb->value = addresses[1 + (how >> 2) % 3];
 		urb->length = 0;
+	}
+	if (addresses[row] == ISOC) {
+		urb->type = URB_TYPE_ISOC;
+		must(!urb_set_packets(urb, &urb->length, 1));
 	}
 	urb->short_not_ok = row && how & 1;
 	if (how & 0x80)

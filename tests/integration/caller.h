@@ -67,6 +67,7 @@ struct caller_call {
 		usbip_renew_res renew;
 		usbip_stat_res stat;
 		usbip_transfer_res transfer;
+		usbip_isoc_res isoc;
 		usbip_state_res state;
 	} res;
 	usbip_control_args control;

@@ -345,8 +345,6 @@ static void test_odd(struct caller *c)
 		{ "FETCHED", 0x81, USBIP_BUFFER_FETCHED, USBIP_NOT_SUPPORTED },
 		{ "STAGED", 0x01, USBIP_BUFFER_STAGED, USBIP_NOT_SUPPORTED },
 	};
-	usbip_isoc_args isoc = { 0 };
-	usbip_isoc_res res = { 0 };
 	struct caller_call call;
 	int xfer;
 
@@ -355,9 +353,6 @@ static void test_odd(struct caller *c)
 		caller_result(&call, NULL, 0, &xfer);
 		ok(xfer == odd[i].want, "%s: %d", odd[i].name, xfer);
 	}
-	caller_begin(c, &call);
-	usbip_isoc_1(&isoc, &res, rpcclnt_handle(c->clnt));
-	ok(caller_wait(&call) == RPC_PROCUNAVAIL, "ISOC: PROC_UNAVAIL");
 	ok(caller_bulk(c, 0x81, NULL, 64, &xfer) == 64 &&
 	   caller_bulk(c, 0x01, &call, 64, &xfer) == 64,
 	   "the numbers go on behind all of that");

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #define URBS_MAX	65536
+#define KERNEL_PACKETS	64
 
 enum message_type { SUBMIT, UNLINK, RESET };
 
@@ -31,6 +32,7 @@ struct message {
 	enum message_type type;
 	struct vhci_submit submit;
 	struct vhci_buf *buf;
+	struct vhci_packet packets[KERNEL_PACKETS];
 };
 
 struct urb_state {
@@ -62,6 +64,8 @@ static void put_message(enum message_type type, const struct vhci_submit *s,
 
 	m->type = type;
 	m->submit = *s;
+	for (uint32_t i = 0; i < s->n_packets; i++)
+		m->packets[i].length = s->length / s->n_packets;
 	if (!(s->endpoint & USB_DIR_IN) && s->length) {
 		m->buf = vhci_buf_new(s->length);
 		if (data)
@@ -94,6 +98,25 @@ uint64_t kernel_submit(uint8_t endpoint, enum usb_transfer transfer,
 		.interval = 4,
 	};
 
+	put_message(SUBMIT, &s, data);
+	return s.id;
+}
+
+uint64_t kernel_submit_isoc(uint8_t endpoint, const void *data, uint32_t packets,
+			    uint32_t length)
+{
+	struct vhci_submit s = {
+		.id = new_urb(endpoint),
+		.endpoint = endpoint,
+		.transfer = USB_TRANSFER_ISOC,
+		.flags = VHCI_ISO_ASAP,
+		.length = packets * length,
+		.interval = 1,
+		.n_packets = packets,
+	};
+
+	if (packets > KERNEL_PACKETS)
+		abort();
 	put_message(SUBMIT, &s, data);
 	return s.id;
 }
@@ -168,6 +191,7 @@ static int receive(struct vhci *v)
 		abort();
 	m->submit.buf = m->buf;
 	m->submit.data = m->buf ? m->buf->bytes : NULL;
+	m->submit.packets = m->packets;
 	if (m->type == SUBMIT)
 		v->events.submit(&m->submit, v->events.user);
 	else if (m->type == UNLINK)
@@ -194,6 +218,13 @@ static int complete(struct vhci *v, const struct vhci_complete *done)
 	if (done->data && done->actual) {
 		urb->answer.data = malloc(done->actual);
 		memcpy(urb->answer.data, done->data, done->actual);
+	}
+	urb->answer.n_packets = done->n_packets;
+	if (done->n_packets) {
+		size_t size = done->n_packets * sizeof(*done->packets);
+
+		urb->answer.packets = malloc(size);
+		memcpy(urb->answer.packets, done->packets, size);
 	}
 	k.flushing[k.n_flushing++] = done->id;
 	return 0;
@@ -277,8 +308,10 @@ void kernel_end(void)
 		vhci_buf_unref(m->buf);
 		free(m);
 	}
-	for (uint64_t id = 1; id < k.next_id; id++)
+	for (uint64_t id = 1; id < k.next_id; id++) {
 		free(k.urbs[id].answer.data);
+		free(k.urbs[id].answer.packets);
+	}
 	free(k.urbs);
 	free(k.flushing);
 	close(k.v.fd);

@@ -21,6 +21,8 @@ struct kernel_answer {
 	int status;
 	uint32_t actual;
 	uint8_t *data;			/* IN; owned by the kernel */
+	uint32_t n_packets;		/* isochronous */
+	struct vhci_packet *packets;
 };
 
 /* Make one with its own folder for sysfs; there is one at a time. */
@@ -36,6 +38,9 @@ enum usb_speed kernel_speed(void);
 /* The ids of what is submitted. OUT data is copied; NULL: zeros. */
 uint64_t kernel_submit(uint8_t endpoint, enum usb_transfer transfer,
 		       uint32_t flags, const void *data, uint32_t length);
+/* Packets of `length` bytes each. */
+uint64_t kernel_submit_isoc(uint8_t endpoint, const void *data, uint32_t packets,
+			    uint32_t length);
 /* setup: 8 bytes; OUT data follows them. */
 uint64_t kernel_control(const uint8_t *setup, const void *data);
 uint64_t kernel_reset(void);

@@ -16,8 +16,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* What is on its way, while there is a delay. */
+struct chunk {
+	LIST_ENTRY(chunk) link;
+	struct bufferevent *to;
+	struct evbuffer *data;
+	struct event *timer;
+};
+
 struct pair {
 	LIST_ENTRY(pair) link;
+	LIST_HEAD(, chunk) chunks;
 	struct bufferevent *near, *far;	/* the controller, the target */
 };
 
@@ -29,13 +38,49 @@ static struct proxy {
 	uint16_t to;
 	bool refusing;
 	uint64_t cut_after;		/* 0: not */
+	unsigned int delay_ms;
 	unsigned int n_accepted;
 	struct ev_token_bucket_cfg *slow;
 } p;
 
+static void free_chunk(struct chunk *chunk)
+{
+	LIST_REMOVE(chunk, link);
+	event_free(chunk->timer);
+	evbuffer_free(chunk->data);
+	free(chunk);
+}
+
+static void arrive(evutil_socket_t fd, short what, void *user)
+{
+	struct chunk *chunk = user;
+
+	bufferevent_write_buffer(chunk->to, chunk->data);
+	free_chunk(chunk);
+}
+
+/* Timers of one length run out in their order, so bytes keep theirs. */
+static void delay(struct pair *pair, struct bufferevent *to,
+		  struct evbuffer *data)
+{
+	const struct timeval tv = { p.delay_ms / 1000,
+				    p.delay_ms % 1000 * 1000 };
+	struct chunk *chunk = calloc(1, sizeof(*chunk));
+
+	chunk->to = to;
+	chunk->data = evbuffer_new();
+	evbuffer_add_buffer(chunk->data, data);
+	chunk->timer = evtimer_new(p.base, arrive, chunk);
+	LIST_INSERT_HEAD(&pair->chunks, chunk, link);
+	evtimer_add(chunk->timer, event_base_init_common_timeout(p.base, &tv));
+}
+
 static void drop_pair(struct pair *pair)
 {
 	const struct linger reset = { 1, 0 };
+
+	while (!LIST_EMPTY(&pair->chunks))
+		free_chunk(LIST_FIRST(&pair->chunks));
 
 	setsockopt(bufferevent_getfd(pair->near), SOL_SOCKET, SO_LINGER, &reset,
 		   sizeof(reset));
@@ -59,7 +104,11 @@ static void readable(struct bufferevent *bev, void *user)
 		}
 		p.cut_after -= len;
 	}
-	bufferevent_write_buffer(bev == pair->near ? pair->far : pair->near, in);
+	if (p.delay_ms)
+		delay(pair, bev == pair->near ? pair->far : pair->near, in);
+	else
+		bufferevent_write_buffer(bev == pair->near ? pair->far :
+							     pair->near, in);
 }
 
 static void ended(struct bufferevent *bev, short what, void *user)
@@ -146,6 +195,11 @@ void proxy_slow(size_t rate)
 		ev_token_bucket_cfg_free(p.slow);
 		p.slow = NULL;
 	}
+}
+
+void proxy_delay(unsigned int ms)
+{
+	p.delay_ms = ms;
 }
 
 void proxy_refuse(bool yes)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * proxy - a TCP relay on loopback whose connections a test can cut, hold up
- * and refuse.
+ * proxy - a TCP relay on loopback whose connections a test can cut, hold up,
+ * delay and refuse.
  */
 #ifndef USBIP_TESTS_PROXY_H
 #define USBIP_TESTS_PROXY_H
@@ -22,6 +22,8 @@ void proxy_cut_after(uint64_t bytes);
 /* Relay so many bytes a second at most; 0: what there is. For connections
  * that are there. */
 void proxy_slow(size_t rate);
+/* Relay each byte so much later. */
+void proxy_delay(unsigned int ms);
 /* While refusing, new connections are closed at once. */
 void proxy_refuse(bool yes);
 unsigned int proxy_accepted(void);

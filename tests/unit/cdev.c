@@ -104,6 +104,56 @@ static void test_requests(void)
 	ok(v->ops->receive(v) == 0, "nothing more");
 }
 
+static size_t put_isoc(uint64_t id, uint32_t length, uint32_t npackets)
+{
+	struct usbip_rpc_packet packets[3] = { { 5, 0 }, { 0, 0 }, { 8, 0 } };
+	struct usbip_rpc_submit m = {
+		.msg = { .len = sizeof(m) + sizeof(packets) + 16,
+			 .type = USBIP_RPC_SUBMIT, .id = id },
+		.endpoint = 0x02, .transfer = USBIP_RPC_ISOC,
+		.flags = USBIP_RPC_ISO_ASAP, .length = length, .interval = 4,
+		.npackets = npackets, .start_frame = 77,
+	};
+
+	memset(packet, 0xab, m.msg.len);
+	memcpy(packet, &m, sizeof(m));
+	memcpy(packet + sizeof(m), packets, sizeof(packets));
+	return m.msg.len;
+}
+
+static void test_packets(void)
+{
+	static const struct vhci_packet packets[3] = {
+		{ 3, 0 }, { 0, -EXDEV }, { 8, 0 },
+	};
+	static uint8_t got[128], data[11] = "0123456789";
+	struct usbip_rpc_complete m;
+
+	give(put_isoc(5, 13, 3));
+	ok(last.id == 5 && last.transfer == USB_TRANSFER_ISOC &&
+	   last.n_packets == 3 && last.packets[2].length == 8 &&
+	   last.start_frame == 77 && last.flags == VHCI_ISO_ASAP &&
+	   last.data[0] == 0xab, "packets, and data behind them");
+	n_submits = 0;
+	give(put_isoc(6, 14, 3));
+	give(put_isoc(7, 13, 2));
+	give(put_isoc(8, 13, 6));
+	ok(!n_submits, "packets that are not the length, nor there");
+	if (v->ops->flush(v) || recv(kernel, got, sizeof(got), 0) < 0)
+		abort();
+	if (v->ops->complete(v, &(struct vhci_complete){
+			.id = 5, .actual = 11, .data = data,
+			.n_packets = 3, .packets = packets }) ||
+	    v->ops->flush(v))
+		abort();
+	ok(recv(kernel, got, sizeof(got), 0) == 40 + 24 + 16 &&
+	   !memcmp(got + 40, packets, 24) && !memcmp(got + 64, data, 11) &&
+	   !memcmp(got + 75, "\0\0\0\0", 5), "an answer has them, too");
+	memcpy(&m, got, sizeof(m));
+	ok(m.msg.len == 80 && m.npackets == 3 && m.error_count == 1 &&
+	   m.actual == 11, "and counts the errors");
+}
+
 static void test_nonsense(void)
 {
 	struct usbip_rpc_msg m = { .len = 24, .type = 999, .id = 1 };
@@ -227,6 +277,7 @@ int main(void)
 	if (cdev_adopt(&v, fds[0], &events))
 		return 1;
 	test_requests();
+	test_packets();
 	test_nonsense();
 	fcntl(fds[0], F_SETFL, 0);
 	test_answers();

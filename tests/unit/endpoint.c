@@ -37,6 +37,7 @@ struct row_test {
 #define BULK .type = URB_TYPE_BULK
 #define CONTROL .type = URB_TYPE_CONTROL
 #define INTERRUPT .type = URB_TYPE_INTERRUPT
+#define ISOC .type = URB_TYPE_ISOC
 
 static const struct row_test tests[] = {
 	/* order */
@@ -173,6 +174,31 @@ static const struct row_test tests[] = {
 	{ "nothing is taken up again after the end", "s1 s2 d1:stall end d2:cancelled",
 	  ">1 >2 x2 1=stall 2=cancelled", BULK },
 
+	/* isochronous: nobody waits for a missing number */
+	{ "isochronous, in order", "s1 s2 d1 d2", ">1 >2 1=ok 2=ok", ISOC },
+	{ "a hole is gone over", "s1 s3 s4 d1 d3 d4",
+	  ">1 >3 >4 1=ok 3=ok 4=ok", ISOC },
+	{ "what fills it is late", "s2 s1 d2", ">2 1=late 2=ok", ISOC },
+	{ "late once is late again", "s2 s1 s1 d2", ">2 1=late 1=late 2=ok",
+	  ISOC },
+	{ "a hole is acknowledged with what is behind it", "s2 d2 a2 s1 s3",
+	  ">2 2=ok stale >3", ISOC },
+	{ "but nothing that was never sent", "s2 d2 a4 s3 s4 d3 d4",
+	  ">2 2=ok >3 >4 3=ok 4=ok", ISOC },
+	{ "nor what is behind something that runs", "s1 s3 d3 a3 s3 d1",
+	  ">1 >3 3=ok 3=ok 1=ok", ISOC },
+	{ "an error does not stop", "s1 s2 d1:io s3", ">1 >2 1=io >3", ISOC },
+	{ "UNLINK before its submit, which is gone over", "u1 s2 s1 d2",
+	  ">2 1=cancelled 2=ok", ISOC },
+	{ "UNLINK in between", "hold u3 s2 s4 release d2 d4",
+	  ">2 >4 2=ok 4=ok", ISOC },
+	{ "UNLINK behind a hole", "s3 u2 s4 s2", ">3 >4 2=cancelled", ISOC },
+	{ "held with a hole", "hold s2 s4 release s3", ">2 >4 3=late", ISOC },
+	{ "no room, with a hole", "full s2 s3 run d2 d3",
+	  ">2 >3 2=ok 3=ok", ISOC },
+	{ "over 2^32 with a hole", "s1 s3 s2", ">1 >3 2=late", ISOC,
+	  .first = UINT32_MAX },
+
 	/* back-pressure */
 	{ "no room is not a failure, and keeps the order", "full s1 s2 run d1 d2",
 	  ">1 >2 1=ok 2=ok", BULK },
@@ -224,6 +250,8 @@ static const char *name_of(const struct urb *urb)
 {
 	if (urb->verdict == URB_VERDICT_INVAL)
 		return "inval";
+	if (urb->n_packets && urb->packets[0].xfer == URB_XFER_LATE)
+		return "late";
 	switch (urb->xfer) {
 	case URB_XFER_OK:
 		return "ok";
@@ -237,6 +265,8 @@ static const char *name_of(const struct urb *urb)
 		return urb->actual ? "cut" : "cancelled";
 	case URB_XFER_SHUTDOWN:
 	case URB_XFER_NO_MEMORY:
+	case URB_XFER_LATE:
+	case URB_XFER_MISSED:
 		break;
 	}
 	return "?";
@@ -287,6 +317,7 @@ static void note_taken(struct bench *b, enum endpoint_taken taken)
 
 static void submit(struct bench *b, char kind, char *text)
 {
+	static const uint32_t packet = LENGTH;
 	struct urb *urb = urb_new();
 	char *slash;
 	unsigned int n = strtoul(text, &slash, 10);
@@ -299,6 +330,8 @@ static void submit(struct bench *b, char kind, char *text)
 	urb->number = b->base + n;
 	urb->length = urb_is_state_call(urb) ? 0 : LENGTH;
 	urb->short_not_ok = kind == 'n';
+	if (urb->type == URB_TYPE_ISOC)
+		urb_set_packets(urb, &packet, 1);
 	if (kind == 'i')
 		urb->verdict = URB_VERDICT_INVAL;
 	urb->waiter = &b->calls[n];

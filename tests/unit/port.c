@@ -466,7 +466,7 @@ static void test_refusal(void)
 
 	begin(100, 1 << 20);
 	port_submit(port, &s);
-	ok(is_completed(77, -EINVAL, 0), "isochronous");
+	ok(is_completed(77, -EINVAL, 0), "isochronous without packets");
 	s.transfer = USB_TRANSFER_BULK;
 	s.stream = 1;
 	port_submit(port, &s);

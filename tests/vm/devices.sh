@@ -52,8 +52,9 @@ add_device() {
 			-device "usb-net,netdev=outside,$(at net)"
 		;;
 	audio)
-		add_args -audiodev none,id=a \
-			-device "usb-audio,audiodev=a,$(at audio)"
+		# samples as they come, and a buffer that never overruns
+		add_args -audiodev "wav,id=a,path=$work/sound.wav,out.mixing-engine=off,out.fixed-settings=off" \
+			-device "usb-audio,audiodev=a,buffer=8388608,$(at audio)"
 		;;
 	hub) add_args -device "usb-hub,$(at hub)" ;;
 	esac

@@ -31,6 +31,7 @@ static void test_hello(void)
 	h.flags = 0;
 	ok(!ioctl(f, USBIP_RPC_IOC_HELLO, &h) && h.version == 1,
 	   "HELLO agrees on version 1");
+	ok(h.features & USBIP_RPC_FEATURE_ISOC, "the module takes isochronous URBs");
 	ok(fails(ioctl(f, USBIP_RPC_IOC_HELLO, &h), EBUSY), "HELLO twice");
 	ok(fails(ioctl(f, _IO(USBIP_RPC_IOC_MAGIC, 99)), ENOTTY), "unknown ioctl");
 	close(f);

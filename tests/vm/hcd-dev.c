@@ -5,12 +5,15 @@
 #include <errno.h>
 #include <string.h>
 #include <linux/usb/ch9.h>
+#include "tests/isoc-pattern.h"
 #include "tests/vm/hcd-dev.h"
 
 #define EP_BULK_IN	0x81
 #define EP_BULK_OUT	0x02
 #define EP_INT_IN	0x83
 #define EP_INT_OUT	0x04
+#define EP_ISOC_IN	0x85
+#define EP_ISOC_OUT	0x06
 
 struct ctrl {
 	uint8_t type;
@@ -35,6 +38,19 @@ static unsigned int bulk_packet(uint32_t speed)
 static unsigned int int_packet(uint32_t speed)
 {
 	return speed == USBIP_RPC_SPEED_LOW ? 8 : 64;
+}
+
+/* wMaxPacketSize; at high speed two packets of 1024 in a microframe. */
+static unsigned int isoc_packet(uint32_t speed)
+{
+	switch (speed) {
+	case USBIP_RPC_SPEED_FULL:
+		return 1023;
+	case USBIP_RPC_SPEED_HIGH:
+		return 1024 | 1 << 11;
+	default:
+		return 1024;
+	}
 }
 
 static bool is_super(uint32_t speed)
@@ -69,9 +85,12 @@ static uint8_t *put_endpoint(uint8_t *p, uint32_t speed,
 		type == USB_ENDPOINT_XFER_BULK ? 0 :
 			speed == USBIP_RPC_SPEED_LOW ? 10 : 1,
 	};
+	bool isoc = type == USB_ENDPOINT_XFER_ISOC;
+	unsigned int bytes = type == USB_ENDPOINT_XFER_INT ? packet :
+			     isoc ? 2 * packet : 0;
 	const uint8_t companion[USB_DT_SS_EP_COMP_SIZE] = {
-		USB_DT_SS_EP_COMP_SIZE, USB_DT_SS_ENDPOINT_COMP, 0, 0,
-		type == USB_ENDPOINT_XFER_INT ? packet : 0, 0,
+		USB_DT_SS_EP_COMP_SIZE, USB_DT_SS_ENDPOINT_COMP, isoc, 0,
+		bytes & 0xff, bytes >> 8,
 	};
 
 	memcpy(p, desc, sizeof(desc));
@@ -83,16 +102,14 @@ static uint8_t *put_endpoint(uint8_t *p, uint32_t speed,
 	return p;
 }
 
-/* @type: USB_DT_CONFIG or USB_DT_OTHER_SPEED_CONFIG. */
-static uint8_t *put_config(uint8_t *start, uint32_t speed, uint8_t type)
+/* Interface 0 with the endpoints of an alternate setting. */
+static uint8_t *put_interface(uint8_t *p, uint32_t speed, uint8_t alternate)
 {
 	bool low = speed == USBIP_RPC_SPEED_LOW;
 	const uint8_t desc[] = {
-		USB_DT_CONFIG_SIZE, type, 0, 0, 1, 1, 0, 0xc0, 1,
-		USB_DT_INTERFACE_SIZE, USB_DT_INTERFACE, 0, 0,
-		low ? 2 : 4, USB_CLASS_VENDOR_SPEC, 0, 0, 0,
+		USB_DT_INTERFACE_SIZE, USB_DT_INTERFACE, 0, alternate,
+		low ? 2 : alternate ? 6 : 4, USB_CLASS_VENDOR_SPEC, 0, 0, 0,
 	};
-	uint8_t *p = start;
 
 	memcpy(p, desc, sizeof(desc));
 	p += sizeof(desc);
@@ -104,6 +121,24 @@ static uint8_t *put_config(uint8_t *start, uint32_t speed, uint8_t type)
 	}
 	p = put_endpoint(p, speed, EP_INT_IN, USB_ENDPOINT_XFER_INT, int_packet(speed));
 	p = put_endpoint(p, speed, EP_INT_OUT, USB_ENDPOINT_XFER_INT, int_packet(speed));
+	if (!alternate)
+		return p;
+	p = put_endpoint(p, speed, EP_ISOC_IN, USB_ENDPOINT_XFER_ISOC, isoc_packet(speed));
+	return put_endpoint(p, speed, EP_ISOC_OUT, USB_ENDPOINT_XFER_ISOC, isoc_packet(speed));
+}
+
+/* @type: USB_DT_CONFIG or USB_DT_OTHER_SPEED_CONFIG. */
+static uint8_t *put_config(uint8_t *start, uint32_t speed, uint8_t type)
+{
+	const uint8_t desc[] = {
+		USB_DT_CONFIG_SIZE, type, 0, 0, 1, 1, 0, 0xc0, 1,
+	};
+	uint8_t *p = start;
+
+	memcpy(p, desc, sizeof(desc));
+	p = put_interface(p + sizeof(desc), speed, 0);
+	if (speed != USBIP_RPC_SPEED_LOW)
+		p = put_interface(p, speed, 1);
 	start[2] = p - start;
 	return p;
 }
@@ -250,14 +285,20 @@ static int standard(struct hcd_dev *d, const struct ctrl *c, uint8_t *in)
 		return 1;
 	case USB_REQ_SET_CONFIGURATION:
 		d->config = c->value;
+		d->alternate = 0;
 		d->halted = 0;
 		return c->value <= 1 ? 0 : -EPIPE;
 	case USB_REQ_GET_INTERFACE:
-		in[0] = 0;
+		in[0] = d->alternate;
 		return 1;
 	case USB_REQ_SET_INTERFACE:
+		if (c->index || c->value > 1 ||
+		    (c->value && d->speed == USBIP_RPC_SPEED_LOW))
+			return -EPIPE;
 		d->halted = 0;
-		return c->value || c->index ? -EPIPE : 0;
+		d->alternate = c->value;
+		d->isoc_in = d->isoc_out = 0;
+		return 0;
 	case USB_REQ_SET_FEATURE:
 		return feature(d, c, true);
 	case USB_REQ_CLEAR_FEATURE:
@@ -289,8 +330,9 @@ static int control(struct hcd_dev *d, const struct ctrl *c, const uint8_t *out,
 	return -EPIPE;
 }
 
-static int submit_control(struct hcd_dev *d, const struct usbip_rpc_submit *s,
-			  const uint8_t *out, uint8_t *in, uint32_t *actual)
+static struct hcd_dev_end submit_control(struct hcd_dev *d,
+					 const struct usbip_rpc_submit *s,
+					 const uint8_t *out, uint8_t *in)
 {
 	const uint8_t *p = s->setup;
 	const struct ctrl c = {
@@ -298,15 +340,67 @@ static int submit_control(struct hcd_dev *d, const struct usbip_rpc_submit *s,
 		.index = p[4] | p[5] << 8, .length = p[6] | p[7] << 8,
 	};
 	int ret = control(d, &c, out, in);
+	struct hcd_dev_end end = { .status = ret < 0 ? ret : 0 };
 
-	*actual = 0;
 	if (ret < 0)
-		return ret;
+		return end;
 	if (!(s->endpoint & USB_DIR_IN))
-		*actual = s->length;
+		end.actual = s->length;
 	else
-		*actual = (uint32_t)ret < s->length ? (uint32_t)ret : s->length;
-	return 0;
+		end.actual = end.body = (uint32_t)ret < s->length ?
+					(uint32_t)ret : s->length;
+	return end;
+}
+
+/* The next IN packet to @data, and what becomes of it. */
+static struct usbip_rpc_packet send_packet(struct hcd_dev *d, uint8_t *data,
+					   uint32_t length)
+{
+	struct usbip_rpc_packet p = { .length = length };
+	uint32_t number = d->isoc_in++;
+
+	if (d->mod63 && number % 8 == 5)
+		p.length /= 2;
+	if (d->mod63 && number % 16 == 9)
+		p = (struct usbip_rpc_packet){ .status = -EILSEQ };
+	isoc_fill(data, p.length, number);
+	return p;
+}
+
+static void take_packet(struct hcd_dev *d, const uint8_t *data, uint32_t length)
+{
+	uint32_t i;
+
+	for (i = 0; i < length && !data[i]; i++)
+		;
+	if (i < length && !isoc_is(data, length, d->isoc_out++))
+		d->bad_data++;
+}
+
+static struct hcd_dev_end submit_isoc(struct hcd_dev *d,
+				      const struct usbip_rpc_submit *s,
+				      const uint8_t *out, uint8_t *in)
+{
+	const struct usbip_rpc_packet *asked = (const void *)out;
+	struct usbip_rpc_packet *got = (void *)in;
+	struct hcd_dev_end end = { .npackets = s->npackets };
+	uint32_t i;
+
+	out += s->npackets * sizeof(*asked);
+	in += s->npackets * sizeof(*got);
+	for (i = 0; i < s->npackets; i++) {
+		got[i] = asked[i];
+		if (s->endpoint & USB_DIR_IN)
+			got[i] = send_packet(d, in + end.actual, got[i].length);
+		else
+			take_packet(d, out + end.actual, got[i].length);
+		end.actual += got[i].length;
+		end.error_count += !!got[i].status;
+	}
+	end.body = s->npackets * sizeof(*got);
+	if (s->endpoint & USB_DIR_IN)
+		end.body += end.actual;
+	return end;
 }
 
 static uint8_t pattern(const struct hcd_dev *d, uint32_t i, unsigned int packet)
@@ -314,28 +408,20 @@ static uint8_t pattern(const struct hcd_dev *d, uint32_t i, unsigned int packet)
 	return d->mod63 ? i % packet % 63 : 0;
 }
 
-int hcd_dev_submit(struct hcd_dev *d, const struct usbip_rpc_submit *s,
-		   const uint8_t *out, uint8_t *in, uint32_t *actual)
+static struct hcd_dev_end submit_data(struct hcd_dev *d,
+				      const struct usbip_rpc_submit *s,
+				      const uint8_t *out, uint8_t *in)
 {
 	unsigned int packet = s->transfer == USBIP_RPC_BULK ? bulk_packet(d->speed) :
 							      int_packet(d->speed);
+	struct hcd_dev_end end = { .actual = s->length };
 	uint32_t i;
 
-	*actual = 0;
-	if (s->transfer == USBIP_RPC_CONTROL)
-		return submit_control(d, s, out, in, actual);
-	if (d->halted & halt_bit(s->endpoint))
-		return -EPIPE;
-	if (s->length > HCD_DEV_IN_MAX)
-		return -ENOMEM;
-	*actual = s->length;
 	if (s->endpoint & USB_DIR_IN) {
-		if (!d->mod63)
-			memset(in, 0, s->length);
-		else
-			for (i = 0; i < s->length; i++)
-				in[i] = pattern(d, i, packet);
-		return 0;
+		for (i = 0; i < s->length; i++)
+			in[i] = pattern(d, i, packet);
+		end.body = s->length;
+		return end;
 	}
 	for (i = 0; d->mod63 && i < s->length; i++) {
 		if (out[i] != pattern(d, i, packet)) {
@@ -343,5 +429,20 @@ int hcd_dev_submit(struct hcd_dev *d, const struct usbip_rpc_submit *s,
 			break;
 		}
 	}
-	return 0;
+	return end;
+}
+
+struct hcd_dev_end hcd_dev_submit(struct hcd_dev *d,
+				  const struct usbip_rpc_submit *s,
+				  const uint8_t *out, uint8_t *in)
+{
+	if (s->transfer == USBIP_RPC_CONTROL)
+		return submit_control(d, s, out, in);
+	if (d->halted & halt_bit(s->endpoint))
+		return (struct hcd_dev_end){ .status = -EPIPE };
+	if (s->length > HCD_DEV_IN_MAX / 2)
+		return (struct hcd_dev_end){ .status = -ENOMEM };
+	if (s->transfer == USBIP_RPC_ISOC)
+		return submit_isoc(d, s, out, in);
+	return submit_data(d, s, out, in);
 }

@@ -93,7 +93,7 @@ static void flush_out(struct emul *e)
 /* The kernel must refuse it, and leave the URB as it was. */
 static void refuse(struct emul *e, struct usbip_rpc_complete c, size_t len)
 {
-	uint8_t buf[sizeof(c) + 64] = {};
+	static uint8_t buf[sizeof(c) + 16384];
 	ssize_t n;
 
 	memcpy(buf, &c, sizeof(c));
@@ -126,7 +126,12 @@ static void send_bad(struct emul *e, const struct usbip_rpc_submit *s)
 	refuse(e, bad, sizeof(bad));
 	bad = c, bad.msg.reserved = 1;
 	refuse(e, bad, sizeof(bad));
-	bad = c, bad.npackets = 1;
+	bad = c, bad.npackets = s->npackets + 1;
+	bad.msg.len += bad.npackets * sizeof(struct usbip_rpc_packet);
+	refuse(e, bad, bad.msg.len);
+	bad = c, bad.error_count = 1;
+	refuse(e, bad, sizeof(bad));
+	bad = c, bad.start_frame = 1;
 	refuse(e, bad, sizeof(bad));
 	bad = c, bad.reserved = 1;
 	refuse(e, bad, sizeof(bad));
@@ -136,19 +141,20 @@ static void send_bad(struct emul *e, const struct usbip_rpc_submit *s)
 	refuse(e, bad, sizeof(bad));
 }
 
-/* Append an answer; its data is at e->out + e->out_len + sizeof(c) already */
-static void answer(struct emul *e, uint64_t id, int status, uint32_t actual,
-		   uint32_t in_len)
+/* Append an answer; its body is at e->out + e->out_len + sizeof(c) already */
+static void answer(struct emul *e, uint64_t id, struct hcd_dev_end end)
 {
-	size_t len = (sizeof(struct usbip_rpc_complete) + in_len + 7) & ~7UL;
+	size_t len = (sizeof(struct usbip_rpc_complete) + end.body + 7) & ~7UL;
 	struct usbip_rpc_complete c = {
 		.msg = { len, USBIP_RPC_COMPLETE, 0, id },
-		.status = status,
-		.actual = actual,
+		.status = end.status,
+		.actual = end.actual,
+		.npackets = end.npackets,
+		.error_count = end.error_count,
 	};
 	uint8_t *p = e->out + e->out_len;
 
-	memset(p + sizeof(c) + in_len, 0, len - sizeof(c) - in_len);
+	memset(p + sizeof(c) + end.body, 0, len - sizeof(c) - end.body);
 	memcpy(p, &c, sizeof(c));
 	e->out_len += len;
 	if (e->fault == FAULT_SINGLE ||
@@ -167,8 +173,7 @@ static void on_submit(struct emul *e, const struct usbip_rpc_submit *s)
 {
 	bool bulk = s->transfer == USBIP_RPC_BULK;
 	const uint8_t *data = (const uint8_t *)(s + 1);
-	uint32_t actual;
-	int status;
+	struct hcd_dev_end end;
 
 	if (bulk && (e->fault == FAULT_MUTE || e->fault == FAULT_HOLD)) {
 		hold(e, s->msg.id);
@@ -182,13 +187,11 @@ static void on_submit(struct emul *e, const struct usbip_rpc_submit *s)
 		usleep(e->delay_ms * 1000);
 	if (e->fault == FAULT_BAD)
 		send_bad(e, s);
-	status = hcd_dev_submit(&e->dev, s, data, e->out + e->out_len +
-				sizeof(struct usbip_rpc_complete), &actual);
-	if (bulk && e->fault == FAULT_STALL && e->submits % 7 == 0) {
-		status = -EPROTO;
-		actual = 0;
-	}
-	answer(e, s->msg.id, status, actual, s->endpoint & 0x80 ? actual : 0);
+	end = hcd_dev_submit(&e->dev, s, data, e->out + e->out_len +
+			     sizeof(struct usbip_rpc_complete));
+	if (bulk && e->fault == FAULT_STALL && e->submits % 7 == 0)
+		end = (struct hcd_dev_end){ .status = -EPROTO };
+	answer(e, s->msg.id, end);
 }
 
 static void on_unlink(struct emul *e, uint64_t id)
@@ -201,7 +204,7 @@ static void on_unlink(struct emul *e, uint64_t id)
 	if (i == e->n_held || e->fault == FAULT_MUTE)
 		return;
 	e->held[i] = e->held[--e->n_held];
-	answer(e, id, -ECONNRESET, 0, 0);
+	answer(e, id, (struct hcd_dev_end){ .status = -ECONNRESET });
 }
 
 static void on_message(struct emul *e, const struct usbip_rpc_msg *m)
@@ -216,7 +219,7 @@ static void on_message(struct emul *e, const struct usbip_rpc_msg *m)
 	case USBIP_RPC_RESET:
 		e->dev.resets++;
 		e->dev.config = 0;
-		answer(e, m->id, 0, 0, 0);
+		answer(e, m->id, (struct hcd_dev_end){});
 		break;
 	default:
 		e->broken++;

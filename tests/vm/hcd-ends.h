@@ -146,19 +146,20 @@ static inline bool read_one(int ms)
 /* Answer the message just read as the device would. */
 static inline void serve(void)
 {
-	uint32_t actual = 0;
-	int status = 0;
+	struct usbip_rpc_complete *c = (void *)out.bytes;
+	struct hcd_dev_end end = {};
 
 	if (in.msg.type == USBIP_RPC_UNLINK)
 		return;
 	if (in.msg.type == USBIP_RPC_SUBMIT)
-		status = hcd_dev_submit(&dev, &in.submit,
-					in.bytes + sizeof(in.submit),
-					out.bytes + sizeof(struct usbip_rpc_complete),
-					&actual);
-	send_complete(in.msg.id, status, actual,
-		      in.msg.type == USBIP_RPC_SUBMIT &&
-		      (in.submit.endpoint & 0x80) ? actual : 0);
+		end = hcd_dev_submit(&dev, &in.submit,
+				     in.bytes + sizeof(in.submit),
+				     out.bytes + sizeof(*c));
+	complete(in.msg.id, end.status, end.actual, end.body);
+	c->npackets = end.npackets;
+	c->error_count = end.error_count;
+	if (write(fd, c, c->msg.len) != (ssize_t)c->msg.len)
+		printf("# an answer of the device was refused\n");
 }
 
 /* Answer until the device is configured and a driver has had its say. */

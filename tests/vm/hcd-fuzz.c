@@ -99,7 +99,9 @@ static void do_ioctl(struct fuzz *f)
 
 static void mutate(struct fuzz *f, struct usbip_rpc_complete *c)
 {
-	switch (rnd(f, 10)) {
+	struct usbip_rpc_packet *p;
+
+	switch (rnd(f, 12)) {
 	case 0:
 		c->msg.len = odd_number(f);
 		break;
@@ -122,6 +124,15 @@ static void mutate(struct fuzz *f, struct usbip_rpc_complete *c)
 		c->npackets = odd_number(f);
 		break;
 	case 7:
+		c->error_count = odd_number(f);
+		break;
+	case 8:
+		if (c->npackets) {
+			p = (struct usbip_rpc_packet *)(c + 1);
+			p[rnd(f, c->npackets)].length = odd_number(f);
+		}
+		break;
+	case 9:
 		((uint8_t *)c)[rnd(f, sizeof(*c))] ^= 1 << rnd(f, 8);
 		break;
 	}
@@ -157,24 +168,26 @@ static bool is_control(const struct usbip_rpc_msg *m)
 static void answer(struct fuzz *f, const struct usbip_rpc_msg *m)
 {
 	struct usbip_rpc_complete *c = (void *)f->out, right;
-	uint32_t actual = 0, data = 0;
-	int status = 0;
+	struct hcd_dev_end done = {};
+	uint32_t len;
 
 	if (m->type == USBIP_RPC_SUBMIT) {
 		const struct usbip_rpc_submit *s = (const void *)m;
 
-		status = hcd_dev_submit(&f->dev, s, (const uint8_t *)(s + 1),
-					f->out + sizeof(*c), &actual);
-		data = s->endpoint & 0x80 ? actual : 0;
+		done = hcd_dev_submit(&f->dev, s, (const uint8_t *)(s + 1),
+				      f->out + sizeof(*c));
 	}
 	memset(c, 0, sizeof(*c));
-	c->msg.len = (sizeof(*c) + data + 7) & ~7U;
-	memset(f->out + sizeof(*c) + data, 0, c->msg.len - sizeof(*c) - data);
+	c->msg.len = (sizeof(*c) + done.body + 7) & ~7U;
+	memset(f->out + sizeof(*c) + done.body, 0,
+	       c->msg.len - sizeof(*c) - done.body);
 	c->msg.type = USBIP_RPC_COMPLETE;
 	c->msg.id = m->id;
-	c->status = status;
-	c->actual = actual;
-	data = c->msg.len;
+	c->status = done.status;
+	c->actual = done.actual;
+	c->npackets = done.npackets;
+	c->error_count = done.error_count;
+	len = c->msg.len;
 	f->ids[rnd(f, 64)] = m->id;
 	f->n_ids = 64;
 	if (!f->sane && !rnd(f, is_control(m) ? 300 : 20))
@@ -182,12 +195,12 @@ static void answer(struct fuzz *f, const struct usbip_rpc_msg *m)
 	if (!f->sane && !rnd(f, is_control(m) ? 100 : 3)) {
 		right = *c;
 		mutate(f, c);
-		send_bytes(f, rnd(f, 4) ? data : rnd(f, data + 8));
+		send_bytes(f, rnd(f, 4) ? len : rnd(f, len + 8));
 		*c = right; /* what was refused is still to be answered */
 	}
-	send_bytes(f, data);
+	send_bytes(f, len);
 	if (!f->sane && !rnd(f, 10))
-		send_bytes(f, data); /* twice */
+		send_bytes(f, len); /* twice */
 	__atomic_fetch_add(&counts[1], 1, __ATOMIC_RELAXED);
 }
 
@@ -245,6 +258,44 @@ static void *be_helper(void *arg)
 	return NULL;
 }
 
+/* Isochronous URBs, of packets that are too large at times. */
+static void use_isoc(struct fuzz *f, int node)
+{
+	struct usbdevfs_setinterface alternate = { .altsetting = 1 };
+	size_t size = sizeof(struct usbdevfs_urb) +
+		      64 * sizeof(struct usbdevfs_iso_packet_desc);
+	struct usbdevfs_urb *urb = calloc(1, size), *done;
+	unsigned int i, round;
+
+	if (!urb || ioctl(node, USBDEVFS_SETINTERFACE, &alternate)) {
+		free(urb);
+		return;
+	}
+	for (round = 0; round < 20; round++) {
+		urb->type = USBDEVFS_URB_TYPE_ISO;
+		urb->flags = rnd(f, 2) ? USBDEVFS_URB_ISO_ASAP : 0;
+		urb->endpoint = rnd(f, 2) ? 0x85 : 0x06;
+		urb->buffer = f->in;
+		urb->number_of_packets = 1 + rnd(f, 64);
+		for (i = 0; i < 64; i++)
+			urb->iso_frame_desc[i].length = rnd(f, 1040);
+		if (ioctl(node, USBDEVFS_SUBMITURB, urb))
+			continue;
+		counts[3]++;
+		usleep(rnd(f, 2000));
+		if (rnd(f, 2))
+			ioctl(node, USBDEVFS_DISCARDURB, urb);
+		for (i = 0; i < 3000 && ioctl(node, USBDEVFS_REAPURBNDELAY,
+					      &done); i++)
+			usleep(1000);
+		if (i == 3000)
+			break;
+	}
+	/* what was not reaped may still be written to: it is not freed */
+	if (round == 20)
+		free(urb);
+}
+
 /* Use the device as long as it is there: URBs, some of them discarded. */
 static void use_node(struct fuzz *f, int node)
 {
@@ -253,6 +304,10 @@ static void use_node(struct fuzz *f, int node)
 	unsigned int i, round;
 
 	ioctl(node, USBDEVFS_DISCONNECT_CLAIM, &claim);
+	if (rnd(f, 2)) {
+		use_isoc(f, node);
+		return;
+	}
 	for (round = 0; round < 20; round++) {
 		for (i = 0; i < 8; i++) {
 			urb[i].type = USBDEVFS_URB_TYPE_BULK;

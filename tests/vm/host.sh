@@ -64,6 +64,16 @@ set_answer() {
 	file-sum) # FILE: the checksum of a file that the host keeps
 		answer="ok $(sha256sum <"$work/$1")"
 		;;
+	sound-begin) # what the sound card hears from here on
+		sound_from=$(stat -c %s "$work/sound.wav")
+		answer="ok $sound_from"
+		;;
+	sound) # SECONDS: was the sound of sound.c heard, all of it in its turn
+		if answer=$("$build/tests/vm/sound" check "$work/sound.wav" \
+				"$1" "$sound_from" 2>&1); then
+			answer="ok $answer"
+		fi
+		;;
 	result) # 0|1: how the jobs of this guest ended
 		[ "$1" = 0 ] || bad=1
 		echo "$1" >"$work/$guest.result"

@@ -33,6 +33,15 @@ table='
 29 20 1024 0 0
 '
 
+# Isochronous, with the URBs that are queued at once in place of sglen. Each
+# has as many packets as hold length, so that 15 and 16 have several.
+isoc_table='
+15 40 8192 0 8
+16 40 8192 0 8
+22 40 4095 0 8
+23 40 4095 0 8
+'
+
 run_case() { # NAME CASE ARGUMENT...
 	local name=$1 case=$2 out rc; shift 2
 	out=$(timeout 120 /lab/testusb "$emul_node" "$case" "$@" 2>&1)
@@ -51,12 +60,27 @@ all() {
 	done=0
 	while read -r case args <&8; do
 		run_case "$name" "$case" $args
-	done 8</tmp/table
+	done 8<$table
 	ok "$name: $done cases of usbtest pass" [ $done -ge $least ]
 	ok "$name: no wrong data, no wrong message" emul_stop
 }
 
+# packets NAME EMUL-ARGUMENT...: every packet looked at, both ways; the lengths
+# are no multiples of 8, so that nothing falls into its place by chance
+packets() {
+	local name=$1; shift
+	ok "$name: attach" emul "$@" || return
+	ok "$name: usbtest binds" emul_ready || return
+	ok "$name: isochronous IN, short and failed packets too" \
+		/lab/isoc -m "$emul_node" in 40 32 1001
+	note "$(cat /tmp/ok.out)"
+	ok "$name: isochronous OUT" /lab/isoc "$emul_node" out 40 32 1001
+	ok "$name: no wrong packet, no wrong message" emul_stop
+}
+
 echo "$table" | grep . >/tmp/table
+echo "$isoc_table" | grep . >/tmp/isoc_table
+table=/tmp/table
 all high 26 -s high
 all super 26 -s super
 all super+ 26 -s super+
@@ -64,6 +88,17 @@ all full 26 -s full
 all low 5 -s low
 all single 26 -s high -f single
 all "malformed answers" 26 -s high -f bad
+table=/tmp/isoc_table
+echo 1 >/sys/module/usbtest/parameters/alt
+all "full, isochronous" 4 -s full
+all "high, isochronous" 4 -s high
+all "super, isochronous" 4 -s super
+all "super+, isochronous" 4 -s super+
+all "isochronous, malformed answers" 4 -s high -f bad
+packets "full, packets" -s full -m
+packets "high, packets" -s high -m
+packets "super, packets" -s super -m
+table=/tmp/table
 rmmod usbtest
 modprobe usbtest pattern=1
 all "high, checked" 22 -s high -m

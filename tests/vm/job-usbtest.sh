@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The kernel's own host controller tests, against a SourceSink gadget in the
-# target, at high speed and at SuperSpeed. Left out: 15, 16, 22, 23, which are
-# isochronous.
+# target, at high speed and at SuperSpeed. 15, 16, 22 and 23, for which the gadget
+# has no endpoints, are in job-isoc.sh.
 . /lab/session.sh
 
 # case count length vary sglen; lengths are multiples of 1024 where a SuperSpeed

@@ -3,7 +3,8 @@
 # The verbs of a lab job that has usbip-rpc on both sides, on top of guest.sh:
 #
 #   share            start rpcbind and usbip-rpcd in the target, export all
-#   attach DEVICE    as the command does; $port is where it came to be
+#   attach DEVICE    as the command does, with $attach_options; $port is where it
+#                    came to be
 #   detach           what is at $port
 #   vhci             the sysfs folders of what is plugged into our controller
 #   here VID:PID[/SERIAL]   print the sysfs folder of what was attached
@@ -13,6 +14,7 @@
 # Everything that waits has a bound.
 
 program=536874152
+attach_options=
 
 share() { # OPTION-OF-USBIP-RPCD...
 	on target "pidof rpcbind || rpcbind -w
@@ -30,7 +32,7 @@ unshare_all() {
 }
 
 attach() { # DEVICE
-	attach_out=$(usbip-rpc attach -r target -b "$1" 2>&1) || {
+	attach_out=$(usbip-rpc attach -r target -b "$1" $attach_options 2>&1) || {
 		echo "$attach_out"
 		return 1
 	}

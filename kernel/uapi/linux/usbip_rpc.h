@@ -85,6 +85,28 @@
  *     COMPLETE struct usbip_rpc_complete, npackets packets, IN data.
  *     WAKEUP, PORT_RESET: reserved.
  *
+ * Isochronous URBs
+ * ----------------
+ * A SUBMIT has npackets (1024 at most) struct usbip_rpc_packet with the length
+ * of each, then, OUT, their data, one behind the other without gaps, whatever
+ * gaps the driver's buffer has; length is their sum. The COMPLETE has as many
+ * packets, with what became of each, then, IN, the bytes that came, without
+ * gaps again: those of a packet that is shorter than it was asked for are
+ * followed at once by the next one's. The module puts each to its place.
+ * -EINVAL: npackets is neither that of the SUBMIT nor 0, a packet is longer
+ * than in the SUBMIT, actual is not the sum of the packets, error_count not
+ * the number of those with a status. A COMPLETE without packets (npackets 0,
+ * actual 0) says that none was carried out: each is given back with -EXDEV.
+ *
+ * The URB's own status is 0 also where packets failed. Answers to one endpoint
+ * must come in the order of its SUBMITs: URBs are given back in the order in
+ * which they are answered.
+ *
+ * Frames are counted by the module, in milliseconds (full speed) and eighths
+ * of them. start_frame of a SUBMIT is the frame that the URB is scheduled for,
+ * by the module's clock, and what its driver will see: behind the URB before
+ * it or, if that is over, soon. It is nothing that the target's bus knows of.
+ *
  * SET_ADDRESS is answered by the module. All other requests to endpoint 0 are
  * sent; the helper answers what it knows.
  *
@@ -243,7 +265,7 @@ enum usbip_rpc_transfer {
  * @length:	bytes of the transfer buffer. OUT: they follow. IN: wanted
  * @interval:	interrupt and isochronous: bInterval of the endpoint
  * @npackets:	isochronous: packets that follow this struct, before the data
- * @start_frame: isochronous without ISO_ASAP
+ * @start_frame: isochronous: frame, or microframe from high speed on
  * @setup:	control: the setup packet, as it goes over the bus
  */
 struct usbip_rpc_submit {
@@ -267,9 +289,9 @@ struct usbip_rpc_submit {
  *		-EILSEQ, -ETIME, -ENOMEM, -EINVAL; any other is taken as -EPROTO
  * @actual:	bytes that were moved, at most the SUBMIT's length.
  *		IN: that many follow. Valid whatever the status
- * @npackets:	isochronous: as in the SUBMIT
- * @error_count: isochronous: packets with an error
- * @start_frame: isochronous
+ * @npackets:	isochronous: as in the SUBMIT, or 0
+ * @error_count: isochronous: packets whose status is not 0
+ * @start_frame: 0; the module knows
  * @reserved:	0
  */
 struct usbip_rpc_complete {

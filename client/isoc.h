@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * isoc - what a port knows of isochronous URBs beside what all have: their
+ * packets, gaps, and how far the kernel is kept ahead; see isoc.c.
+ */
+#ifndef USBIP_CLIENT_ISOC_H
+#define USBIP_CLIENT_ISOC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client/usb.h"
+#include "client/vhci.h"
+
+struct port_answer;
+struct urb;
+
+/* Of one endpoint. */
+struct isoc_row {
+	uint64_t lent_us;	/* of its URBs that are lent */
+	bool runs;		/* since the driver began, or began anew */
+	bool placed;		/* next_frame is known: */
+	uint32_t next_frame;	/* of the target's, where the next URB begins */
+};
+
+struct isoc_stats {
+	uint64_t packets_in, packets_out;	/* of URBs that ended */
+	uint64_t failed;	/* with an error, or no answer; late ones not */
+	uint64_t late;		/* came to the target when their time was over */
+	uint64_t gaps;		/* the endpoint had run dry when an URB came */
+};
+
+/* More than the ear of anyone who plays along to it would bear. */
+#define ISOC_AHEAD_MAX_MS	1000
+
+/* Of a port. */
+struct isoc {
+	bool micro;		/* the bus has microframes */
+	uint64_t ahead_us;	/* as much may be lent */
+	uint64_t lent_us;	/* sum over the rows */
+	struct isoc_stats stats;
+	struct vhci_packet packets[VHCI_PACKETS_MAX];
+};
+
+void isoc_init(struct isoc *isoc, enum usb_speed speed, unsigned int ahead_ms);
+
+/* Does an answer fit the packets of its URB? */
+bool isoc_fits(const struct urb *urb, const struct port_answer *answer);
+/* The target has answered: count; a lent URB is paid back. */
+void isoc_answered(struct isoc *isoc, struct isoc_row *row, struct urb *urb,
+		   const struct port_answer *answer);
+/* The driver has submitted one. */
+void isoc_submitted(struct isoc_row *row, struct urb *urb);
+/* It stops: before what it submits next there is no gap. */
+void isoc_stopped(struct isoc_row *row);
+
+/*
+ * May the kernel be answered before the target has? Then urb counts as lent
+ * from now on, and *answer is what to say; it holds until the next call.
+ */
+bool isoc_lend(struct isoc *isoc, struct isoc_row *row, struct urb *urb,
+	       struct port_answer *answer);
+
+#endif
