@@ -5,8 +5,8 @@
  * the faults; what a device does with a transfer is its model's.
  *
  * Each endpoint has a queue. The head of a queue is carried out when its
- * delay is over and the model is ready; what was cancelled ends at once,
- * wherever it stands. All of it happens in run_device(), which the loop calls
+ * delay is over and the model is ready; so is the first of each stream. What
+ * was cancelled ends at once, wherever it stands. All of it happens in run_device(), which the loop calls
  * after anything changed, so a transfer never ends from within submit() or
  * cancel().
  *
@@ -34,6 +34,7 @@ struct urb_entry {
 	int row;
 	uint64_t due;			/* ms */
 	bool cancelled;
+	bool hangs;			/* until it is cancelled */
 };
 
 struct fake {
@@ -70,6 +71,7 @@ static void note_execution(struct fake_device *dev, const struct urb *urb)
 	e = &dev->executions[dev->n_executions++];
 	e->number = urb->number;
 	e->address = urb->endpoint ? urb->endpoint->address : urb->address;
+	e->stream = urb->stream;
 }
 
 static void end_entry(struct fake_device *dev, struct fake_endpoint *ep,
@@ -134,10 +136,12 @@ static void fail_transfer(struct fake_device *dev, int row, struct urb *urb,
 }
 
 /* false: not ready. */
-static bool execute(struct fake_device *dev, int row, struct urb *urb)
+static bool execute(struct fake_device *dev, struct urb_entry *entry)
 {
-	struct fake_endpoint *ep = &dev->endpoints[row];
+	struct fake_endpoint *ep = &dev->endpoints[entry->row];
 	enum fake_fault_kind kind;
+	struct urb *urb = entry->urb;
+	int row = entry->row;
 
 	if (!dev->plugged) {
 		urb->xfer = URB_XFER_IO;
@@ -147,11 +151,11 @@ static bool execute(struct fake_device *dev, int row, struct urb *urb)
 		urb->xfer = URB_XFER_STALL;
 		return true;
 	}
-	if (ep->hangs)
+	if (entry->hangs)
 		return false;
 	kind = take_fault(ep);
 	if (kind == FAKE_FAULT_HANG) {
-		ep->hangs = true;
+		entry->hangs = true;
 		return false;
 	}
 	if (kind != FAKE_FAULT_NONE)
@@ -178,33 +182,46 @@ static struct urb_entry *find_cancelled(const struct fake_endpoint *ep)
 	return entry;
 }
 
-/* One step of this row; true: something ended. *due: the head's, if later. */
-static bool run_row(struct fake_device *dev, int row, uint64_t now,
-		    uint64_t *due)
+/* Is its time over, and did it end? *due: when that will be, if not. */
+static bool run_entry(struct fake_device *dev, struct urb_entry *entry,
+		      uint64_t now, uint64_t *due)
 {
-	struct fake_endpoint *ep = &dev->endpoints[row];
-	struct urb_entry *entry;
-
-	entry = find_cancelled(ep);
-	if (entry) {
-		entry->urb->xfer = URB_XFER_CANCELLED;
-		if (entry == TAILQ_FIRST(&ep->queue))
-			ep->hangs = false;
-		end_entry(dev, ep, entry);
-		return true;
-	}
-	entry = TAILQ_FIRST(&ep->queue);
-	if (!entry)
-		return false;
 	if (entry->due > now && dev->plugged) {
 		if (entry->due < *due)
 			*due = entry->due;
 		return false;
 	}
-	if (!execute(dev, row, entry->urb))
-		return false;
-	end_entry(dev, ep, entry);
-	return true;
+	return execute(dev, entry);
+}
+
+/* One step of this row; true: something ended. *due: the next one's. */
+static bool run_row(struct fake_device *dev, int row, uint64_t now,
+		    uint64_t *due)
+{
+	struct fake_endpoint *ep = &dev->endpoints[row];
+	uint32_t tried = 0;		/* streams, a bit each */
+	struct urb_entry *entry;
+
+	entry = find_cancelled(ep);
+	if (entry) {
+		entry->urb->xfer = URB_XFER_CANCELLED;
+		end_entry(dev, ep, entry);
+		return true;
+	}
+	TAILQ_FOREACH(entry, &ep->queue, link) {
+		uint32_t bit = 1u << entry->urb->stream;
+
+		if (tried & bit)
+			continue;
+		tried |= bit;
+		if (run_entry(dev, entry, now, due)) {
+			end_entry(dev, ep, entry);
+			return true;
+		}
+		if (!dev->streams[row])
+			break;		/* one behind the other */
+	}
+	return false;
 }
 
 static void run_device(evutil_socket_t fd, short what, void *arg)
@@ -294,6 +311,8 @@ static void to_default(struct fake_device *dev)
 	dev->halted = 0;
 	for (size_t i = 0; i < sizeof(dev->alternates); i++)
 		dev->alternates[i] = 0;
+	for (int row = 0; row < ENDPOINT_ROWS; row++)
+		dev->streams[row] = 0;
 	if (dev->model->reset)
 		dev->model->reset(dev);
 }
@@ -341,6 +360,8 @@ static int set_interface(void *bdev, unsigned int interface,
 		return -EPIPE;
 	dev->alternates[interface] = alternate;
 	dev->halted = 0;
+	for (int row = 0; row < ENDPOINT_ROWS; row++)
+		dev->streams[row] = 0;	/* all have one interface */
 	return 0;
 }
 
@@ -351,6 +372,35 @@ static int clear_halt(void *bdev, uint8_t address)
 	if (!dev->plugged)
 		return -ENODEV;
 	dev->halted &= ~(1u << endpoint_row(address));
+	return 0;
+}
+
+static int alloc_streams(void *bdev, unsigned int streams, uint32_t rows)
+{
+	struct fake_device *dev = bdev;
+
+	if (!dev->plugged)
+		return -ENODEV;
+	if (dev->info.speed < BACKEND_SPEED_SUPER || !dev->model->streams)
+		return -EINVAL;
+	if (streams > dev->model->streams)
+		streams = dev->model->streams;
+	for (; rows; rows &= rows - 1)
+		dev->streams[__builtin_ctz(rows)] = streams;
+	return streams;
+}
+
+static int free_streams(void *bdev, uint32_t rows)
+{
+	struct fake_device *dev = bdev;
+
+	if (!dev->plugged)
+		return -ENODEV;
+	for (uint32_t r = rows; r; r &= r - 1)
+		if (!dev->streams[__builtin_ctz(r)])
+			return -EINVAL;
+	for (; rows; rows &= rows - 1)
+		dev->streams[__builtin_ctz(rows)] = 0;
 	return 0;
 }
 
@@ -367,8 +417,6 @@ void fake_plug(struct fake_device *dev)
 	dev->plugged = true;
 	dev->configuration = dev->info.configuration;
 	to_default(dev);
-	for (int row = 0; row < ENDPOINT_ROWS; row++)
-		dev->endpoints[row].hangs = false;
 	dev->device = dev->fake->sink->arrived(&dev->info, dev,
 					       dev->fake->user);
 	if (!dev->device)
@@ -544,6 +592,8 @@ const struct backend_ops backend_fake_ops = {
 	.set_interface = set_interface,
 	.clear_halt = clear_halt,
 	.reset = reset_device,
+	.alloc_streams = alloc_streams,
+	.free_streams = free_streams,
 	.submit = submit_urb,
 	.cancel = cancel_urb,
 };

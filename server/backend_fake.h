@@ -37,6 +37,7 @@ struct fake_model {
 	uint16_t vendor, product;
 	const char *manufacturer_name, *product_name;
 	uint8_t class_code[3];
+	unsigned int streams;	/* of bulk endpoints at super speed */
 	/* Append the configurations for this speed; returns their bytes. */
 	size_t (*configs)(enum backend_speed speed, uint8_t *out, size_t size);
 	int (*init)(struct fake_device *dev, unsigned long size);
@@ -48,8 +49,8 @@ struct fake_model {
 	int (*control)(struct fake_device *dev, const uint8_t *setup,
 		       uint8_t *data, size_t len);
 	/*
-	 * A bulk or interrupt transfer is at the head of its endpoint. Sets
-	 * xfer and actual; false: the device is not ready (NAK).
+	 * A bulk or interrupt transfer is at the head of its endpoint, or
+	 * stream. Sets xfer and actual; false: the device is not ready (NAK).
 	 */
 	bool (*transfer)(struct fake_device *dev, struct urb *urb);
 	void (*reset)(struct fake_device *dev);
@@ -61,7 +62,6 @@ struct fake_endpoint {
 	unsigned int delay_ms;		/* of each transfer */
 	unsigned int fault_after;	/* transfers from now; with fault */
 	enum fake_fault_kind fault;
-	bool hangs;
 	uint64_t n_executed;
 };
 
@@ -69,6 +69,7 @@ struct fake_endpoint {
 struct fake_execution {
 	uint32_t number;
 	uint8_t address;
+	uint16_t stream;
 };
 
 struct fake_device {
@@ -86,6 +87,7 @@ struct fake_device {
 	_Atomic uint32_t halted;	/* rows */
 	_Atomic unsigned int configuration;
 	_Atomic uint8_t alternates[4];
+	_Atomic uint16_t streams[ENDPOINT_ROWS];	/* allocated */
 	uint8_t address;
 	struct fake_endpoint endpoints[ENDPOINT_ROWS];
 	struct fake_execution *executions;

@@ -130,6 +130,10 @@ static void fill_transfer(struct lusb_transfer *t)
 				  urb->length, end_transfer, t, 0);
 	if (urb->type == URB_TYPE_INTERRUPT)
 		transfer->type = LIBUSB_TRANSFER_TYPE_INTERRUPT;
+	if (urb->stream) {
+		transfer->type = LIBUSB_TRANSFER_TYPE_BULK_STREAM;
+		libusb_transfer_set_stream_id(transfer, urb->stream);
+	}
 	transfer->flags = 0;
 	if (urb->zero_packet)
 		transfer->flags = LIBUSB_TRANSFER_ADD_ZERO_PACKET;
@@ -357,6 +361,8 @@ const struct backend_ops backend_libusb_ops = {
 	.set_interface = lusb_set_interface,
 	.clear_halt = lusb_clear_halt,
 	.reset = lusb_reset,
+	.alloc_streams = lusb_alloc_streams,
+	.free_streams = lusb_free_streams,
 	.submit = submit_urb,
 	.cancel = cancel_urb,
 };

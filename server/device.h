@@ -48,6 +48,7 @@ struct device {
 	uint8_t alternates[DESCRIPTOR_INTERFACES_MAX];
 	uint32_t exists;		/* a bit per row of endpoints[] */
 	struct descriptor_endpoint endpoints[ENDPOINT_ROWS];
+	uint16_t streams[ENDPOINT_ROWS];	/* allocated */
 
 	/* what the worker is at */
 	bool reset_at_return;

@@ -286,6 +286,9 @@ static void submit(struct bench *b, char kind, char *text)
 	case ENDPOINT_DELAY:
 		put(b, "delay", 0, NULL);
 		break;
+	case ENDPOINT_INVAL:
+		put(b, "inval", 0, NULL);	/* the session's to say */
+		break;
 	}
 }
 
