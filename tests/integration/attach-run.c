@@ -446,6 +446,51 @@ static void test_reconnect(void)
 		detach(a);
 }
 
+/* Streams end in any order, also when a connection is lost under them. */
+static void test_streams(void)
+{
+	static const uint8_t loopback[8] = { 0, 9, 2 };
+	const uint32_t both = 1U << 17 | 1U << 1;
+	struct attachment *a = attach("2-1", proxy_begin(base, daemon_port));
+	const struct kernel_answer *r;
+	uint64_t in[17], out[17];
+	uint8_t data[3000];
+	int good = 0;
+
+	ok(a && !request(loopback, NULL), "a device with streams, at super speed");
+	r = kernel_wait(kernel_streams(both, 32), WAIT_MS);
+	ok(r && !r->status && r->actual == 16, "16 streams for the 32 wanted");
+	for (uint16_t s = 1; s <= 16; s++)
+		in[s] = kernel_submit_stream(0x81, s, NULL, sizeof(data));
+	proxy_cut_after(20000);
+	for (uint16_t s = 16; s; s--) {
+		memset(data, s, sizeof(data));
+		out[s] = kernel_submit_stream(0x01, s, data, sizeof(data));
+	}
+	for (uint16_t s = 1; s <= 16; s++) {
+		r = kernel_wait(out[s], WAIT_MS);
+		good += r && !r->status && r->actual == sizeof(data);
+		r = kernel_wait(in[s], WAIT_MS);
+		good += r && !r->status && r->actual == sizeof(data) &&
+			r->data[0] == s && r->data[2999] == s;
+	}
+	ok(good == 32 && proxy_accepted() > 1 && !kernel_twice(),
+	   "each has its data, once, over a lost connection (%d of 32)", good);
+	proxy_cut_after(0);
+	r = kernel_wait(kernel_submit_stream(0x81, 17, NULL, 8), WAIT_MS);
+	ok(r && r->status == -EINVAL, "there is no stream 17");
+	r = kernel_wait(kernel_streams(both, 4), WAIT_MS);
+	ok(r && r->status == -EINVAL, "twice is refused, and not by a stall");
+	r = kernel_wait(kernel_streams(both, 0), WAIT_MS);
+	ok(r && !r->status, "freed");
+	r = kernel_wait(kernel_submit_stream(0x01, 1, data, 8), WAIT_MS);
+	ok(r && r->status == -EINVAL, "then they are refused");
+	detach(a);
+	kernel_begin(base);
+	proxy_end();
+	kernel_end();
+}
+
 /* In a process of its own: it waits for the loop here. */
 static bool ask(const char *what, json_t **replyp)
 {
@@ -588,6 +633,7 @@ int main(int argc, char **argv)
 	test_go_on();
 	test_unlink();
 	test_reconnect();
+	test_streams();
 	test_slow_line();
 	test_ctl();
 	test_unplug();
