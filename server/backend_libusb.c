@@ -139,6 +139,15 @@ static void fill_transfer(struct lusb_transfer *t)
 		transfer->flags = LIBUSB_TRANSFER_ADD_ZERO_PACKET;
 }
 
+/* Others give theirs back when they end, and then there is some. */
+int lusb_no_memory(struct lusb *lusb)
+{
+	if (!lusb->n_running)
+		return -ENOMEM;
+	lusb->starved = true;
+	return -EAGAIN;
+}
+
 /* libusb_submit_transfer() failed with r: what submit() is to return. */
 static int submit_error(struct lusb *lusb, const struct lusb_device *dev, int r)
 {
@@ -147,10 +156,7 @@ static int submit_error(struct lusb *lusb, const struct lusb_device *dev, int r)
 		look_soon(lusb);
 		return -ENODEV;
 	case LIBUSB_ERROR_NO_MEM:
-		if (!lusb->n_running)
-			return -ENOMEM;
-		lusb->starved = true;
-		return -EAGAIN;
+		return lusb_no_memory(lusb);
 	case LIBUSB_ERROR_INVALID_PARAM:
 	case LIBUSB_ERROR_NOT_SUPPORTED:
 		return -EINVAL;

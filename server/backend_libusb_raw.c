@@ -77,15 +77,16 @@ static void unwatch(struct lusb_device *dev)
 	TAILQ_REMOVE(&dev->lusb->raws, dev, raw_link);
 }
 
-static int submit_error(int error)
+static int submit_error(struct lusb *lusb, int error)
 {
 	switch (error) {
 	case ENODEV:
 	case ESHUTDOWN:
 		return -ENODEV;
 	case ENOMEM:
+		return lusb_no_memory(lusb);
 	case EINVAL:
-		return -error;
+		return -EINVAL;
 	default:
 		return -EIO;
 	}
@@ -98,7 +99,7 @@ int lusb_raw_submit(struct lusb_device *dev, struct urb *urb)
 
 	r = open_raw(dev);
 	if (r)
-		return submit_error(-r);
+		return submit_error(dev->lusb, -r);
 	raw = calloc(1, sizeof(*raw));
 	if (!raw)
 		return -ENOMEM;
@@ -114,7 +115,7 @@ int lusb_raw_submit(struct lusb_device *dev, struct urb *urb)
 		return -EIO;
 	}
 	if (ioctl(dev->raw_fd, USBDEVFS_SUBMITURB, &raw->usbfs) < 0) {
-		r = submit_error(errno);
+		r = submit_error(dev->lusb, errno);
 		if (!dev->n_raw)
 			unwatch(dev);
 		free(raw);
