@@ -103,6 +103,14 @@ static enum fake_fault_kind take_fault(struct fake_endpoint *ep)
 	return kind;
 }
 
+/* So much of the data goes. */
+static void move(struct urb *urb, uint32_t n)
+{
+	urb->actual = n;
+	if (urb_is_in(urb) && n)
+		memset(urb_data(urb), 0xfa, n);
+}
+
 static void fail_transfer(struct fake_device *dev, int row, struct urb *urb,
 			  enum fake_fault_kind kind)
 {
@@ -115,12 +123,18 @@ static void fail_transfer(struct fake_device *dev, int row, struct urb *urb,
 		break;
 	case FAKE_FAULT_SHORT:
 		urb->xfer = URB_XFER_OK;
-		urb->actual = urb->length / 2;
-		if (urb_is_in(urb) && urb->length)
-			memset(urb_data(urb), 0, urb->length / 2);
+		move(urb, urb->length / 2);
 		break;
 	case FAKE_FAULT_OVERFLOW:
 		urb->xfer = URB_XFER_OVERFLOW;
+		move(urb, urb->length);
+		break;
+	case FAKE_FAULT_PARTIAL:
+		urb->xfer = URB_XFER_IO;
+		move(urb, urb->length / 2);
+		break;
+	case FAKE_FAULT_SHUTDOWN:
+		urb->xfer = URB_XFER_SHUTDOWN;
 		break;
 	case FAKE_FAULT_UNPLUG:
 		fake_unplug(dev);
@@ -128,7 +142,10 @@ static void fail_transfer(struct fake_device *dev, int row, struct urb *urb,
 		break;
 	case FAKE_FAULT_NONE:
 	case FAKE_FAULT_HANG:
+	case FAKE_FAULT_CUT:
 	case FAKE_FAULT_NO_ROOM:
+	case FAKE_FAULT_NO_MEMORY:
+	case FAKE_FAULT_INVAL:
 	case FAKE_FAULT_IO:
 		urb->xfer = URB_XFER_IO;
 		break;
@@ -154,8 +171,10 @@ static bool execute(struct fake_device *dev, struct urb_entry *entry)
 	if (entry->hangs)
 		return false;
 	kind = take_fault(ep);
-	if (kind == FAKE_FAULT_HANG) {
+	if (kind == FAKE_FAULT_HANG || kind == FAKE_FAULT_CUT) {
 		entry->hangs = true;
+		if (kind == FAKE_FAULT_CUT)
+			move(urb, urb->length / 2);
 		return false;
 	}
 	if (kind != FAKE_FAULT_NONE)
@@ -257,6 +276,25 @@ void fake_kick(struct fake_device *dev)
 	event_active(dev->run, EV_TIMEOUT, 1);
 }
 
+/* The faults of submit() itself; 0: none of them. */
+static int refuse(struct fake_device *dev, struct fake_endpoint *ep)
+{
+	int r;
+
+	if (ep->fault == FAKE_FAULT_NO_ROOM)
+		r = -EAGAIN;
+	else if (ep->fault == FAKE_FAULT_NO_MEMORY)
+		r = -ENOMEM;
+	else if (ep->fault == FAKE_FAULT_INVAL)
+		r = -EINVAL;
+	else
+		return 0;
+	if (take_fault(ep) == FAKE_FAULT_NONE)
+		return 0;
+	fake_kick(dev);
+	return r;
+}
+
 static int submit_urb(void *bdev, struct urb *urb)
 {
 	struct fake_device *dev = bdev;
@@ -264,14 +302,13 @@ static int submit_urb(void *bdev, struct urb *urb)
 	int row = control ? 0 : endpoint_row(urb->address);
 	struct fake_endpoint *ep = &dev->endpoints[row];
 	struct urb_entry *entry;
+	int r;
 
 	if (!dev->plugged)
 		return -ENODEV;
-	if (ep->fault == FAKE_FAULT_NO_ROOM &&
-	    take_fault(ep) == FAKE_FAULT_NO_ROOM) {
-		fake_kick(dev);
-		return -EAGAIN;
-	}
+	r = refuse(dev, ep);
+	if (r)
+		return r;
 	entry = pool_take(&dev->fake->entries);
 	if (!entry)
 		return -ENOMEM;

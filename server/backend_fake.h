@@ -24,10 +24,15 @@ enum fake_fault_kind {
 	FAKE_FAULT_STALL,	/* and the endpoint is halted, unless 0 */
 	FAKE_FAULT_SHORT,	/* half of the data */
 	FAKE_FAULT_IO,
-	FAKE_FAULT_OVERFLOW,
+	FAKE_FAULT_OVERFLOW,	/* all of the data, and more */
 	FAKE_FAULT_HANG,	/* never ends by itself */
 	FAKE_FAULT_UNPLUG,
 	FAKE_FAULT_NO_ROOM,	/* submit() gives -EAGAIN once */
+	FAKE_FAULT_PARTIAL,	/* half of the data, then as IO */
+	FAKE_FAULT_CUT,		/* half of the data, then as HANG */
+	FAKE_FAULT_SHUTDOWN,	/* as of an endpoint that is not there */
+	FAKE_FAULT_NO_MEMORY,	/* submit() gives -ENOMEM */
+	FAKE_FAULT_INVAL,	/* submit() gives -EINVAL */
 };
 
 /* A kind of device. */
