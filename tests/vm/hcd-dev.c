@@ -70,7 +70,8 @@ static uint8_t *put_endpoint(uint8_t *p, uint32_t speed,
 			speed == USBIP_RPC_SPEED_LOW ? 10 : 1,
 	};
 	const uint8_t companion[USB_DT_SS_EP_COMP_SIZE] = {
-		USB_DT_SS_EP_COMP_SIZE, USB_DT_SS_ENDPOINT_COMP, 0, 0,
+		USB_DT_SS_EP_COMP_SIZE, USB_DT_SS_ENDPOINT_COMP, 0,
+		type == USB_ENDPOINT_XFER_BULK ? HCD_DEV_STREAMS_LOG : 0,
 		type == USB_ENDPOINT_XFER_INT ? packet : 0, 0,
 	};
 

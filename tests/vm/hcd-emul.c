@@ -218,6 +218,13 @@ static void on_message(struct emul *e, const struct usbip_rpc_msg *m)
 		e->dev.config = 0;
 		answer(e, m->id, 0, 0, 0);
 		break;
+	case USBIP_RPC_ALLOC_STREAMS:
+		answer(e, m->id, 0, ((const struct usbip_rpc_streams *)m)->streams,
+		       0);
+		break;
+	case USBIP_RPC_FREE_STREAMS:
+		answer(e, m->id, 0, 0, 0);
+		break;
 	default:
 		e->broken++;
 		printf("# message of type %u\n", m->type);

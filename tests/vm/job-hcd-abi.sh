@@ -3,6 +3,7 @@
 . /lab/hcd-lib.sh
 tap /lab/hcd-abi
 tap /lab/hcd-urb
+tap /lab/hcd-streams
 
 # Again, with completion handlers of another device running on all processors:
 # what write() promises about handlers is easy to keep without.
