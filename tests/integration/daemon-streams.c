@@ -188,7 +188,7 @@ static void test_alloc(struct caller *c)
 static void test_any_order(struct caller *c)
 {
 	static const unsigned int order[] = { 3, 1, 4, 2 };
-	struct caller_call in[5];
+	static struct caller_call in[5];
 	char text[16], got[16];
 	bool good = true, others = true;
 	int xfer;
@@ -243,9 +243,9 @@ static void test_straggler(struct caller *c)
 /* A connection is lost, with streams under way. */
 static void test_once(struct caller *c)
 {
-	struct caller_call lost[3], again[3], dup;
-	uint32_t number[3];
+	static struct caller_call lost[3], again[3], dup;
 	static struct caller second;
+	uint32_t number[3];
 	uint8_t data[32] = { 0 };
 	bool good = true;
 	int xfer;
@@ -404,7 +404,7 @@ static void test_forgotten(struct caller *c)
 
 int main(void)
 {
-	struct caller_call last;
+	static struct caller_call last;
 	static struct caller c;
 	int xfer;
 
