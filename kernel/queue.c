@@ -320,13 +320,14 @@ static ssize_t write_one(struct urpc_port *port, struct urpc_file *file,
 
 	spin_lock_irq(&port->lock);
 	u = find_sent(port, c.msg.id);
+	r = urpc_streams_find(port, c.msg.id);
 	if (port->file != file)
 		ret = -ENOTCONN;
 	else if (u)
 		ret = complete_urb(port, u, &c, from, failed);
 	else if (c.msg.id && c.msg.id == port->reset_id)
 		ret = answer_reset(port, &c);
-	else if ((r = urpc_streams_find(port, c.msg.id)))
+	else if (r)
 		ret = urpc_streams_answer(port, r, &c);
 	else
 		file->dropped++;
