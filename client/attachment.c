@@ -210,6 +210,13 @@ static void kernel_resets(uint64_t id, void *user)
 	port_reset(a->port, id);
 }
 
+static void kernel_wants_streams(const struct vhci_streams *s, void *user)
+{
+	struct attachment *a = user;
+
+	port_streams(a->port, s);
+}
+
 /* False: the controller is gone, and so is the attachment. */
 static bool read_kernel(struct attachment *a, bool all)
 {
@@ -509,6 +516,7 @@ static int begin(struct attachment *a, struct failure *f)
 		.submit = kernel_submits,
 		.unlink = kernel_unlinks,
 		.reset = kernel_resets,
+		.streams = kernel_wants_streams,
 		.user = a,
 	};
 	const struct session_config session = {

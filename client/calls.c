@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "client/rows.h"
 #include "client/session.h"
 #include "client/status.h"
 #include "client/urb.h"
@@ -140,14 +141,16 @@ static usbip_stat read_result(const struct call *call, struct port_answer *a)
 		a->data = (const uint8_t *)with->data.usbip_data_val;
 	} else if (stat == USBIP_OK) {
 		a->status = status_errno(done->xfer);
-		a->actual = call->state_call ? 0 : done->actual;
+		/* of state calls it is the streams granted, else 0 */
+		if (!call->state_call || call->urb->kind == URB_ALLOC_STREAMS)
+			a->actual = done->actual;
 	}
 	return stat;
 }
 
 /*
  * A refused control request is a STALL to its driver: so would the device
- * answer.
+ * answer. Streams are not asked of the device, but of a host controller.
  */
 static void soften(const struct urb *urb, usbip_stat stat, struct port_answer *a)
 {
@@ -156,7 +159,8 @@ static void soften(const struct urb *urb, usbip_stat stat, struct port_answer *a
 	log_debug(LOG_TAG_URB, "%02x #%u: %s", urb->endpoint, urb->number,
 		  status_text(stat));
 	if (urb->kind != URB_BULK && urb->kind != URB_INTERRUPT &&
-	    urb->kind != URB_ISOC)
+	    urb->kind != URB_ISOC && urb->kind != URB_ALLOC_STREAMS &&
+	    urb->kind != URB_FREE_STREAMS)
 		a->status = -EPIPE;
 }
 
@@ -339,6 +343,50 @@ static enum clnt_stat call_reset(struct call *call,
 	return usbip_reset_1(&args, &call->res.state, clnt);
 }
 
+/* The endpoints by their addresses; returns how many. */
+static u_int name_endpoints(uint32_t bits, u_int *addresses)
+{
+	u_int n = 0;
+
+	for (u_int i = 1; i < ROWS_ENDPOINTS; i++)
+		if (bits & (1U << i))
+			addresses[n++] = i < 16 ? i : (i - 16) | USB_DIR_IN;
+	return n;
+}
+
+static enum clnt_stat call_alloc_streams(struct call *call,
+					 const usbip_submit *submit,
+					 CLIENT *clnt)
+{
+	u_int addresses[ROWS_ENDPOINTS];
+	usbip_streams_args args = {
+		.submit = *submit,
+		.streams = call->urb->value,
+		.endpoints = {
+			name_endpoints(call->urb->endpoints, addresses),
+			addresses,
+		},
+	};
+
+	return usbip_alloc_streams_1(&args, &call->res.state, clnt);
+}
+
+static enum clnt_stat call_free_streams(struct call *call,
+					 const usbip_submit *submit,
+					 CLIENT *clnt)
+{
+	u_int addresses[ROWS_ENDPOINTS];
+	usbip_streams_args args = {
+		.submit = *submit,
+		.endpoints = {
+			name_endpoints(call->urb->endpoints, addresses),
+			addresses,
+		},
+	};
+
+	return usbip_free_streams_1(&args, &call->res.state, clnt);
+}
+
 typedef enum clnt_stat (*call_fn)(struct call *call,
 				   const usbip_submit *submit, CLIENT *clnt);
 
@@ -355,6 +403,8 @@ static const struct {
 	[URB_SET_INTERFACE] = { call_set_interface, true },
 	[URB_CLEAR_HALT] = { call_clear_halt, true },
 	[URB_RESET] = { call_reset, true },
+	[URB_ALLOC_STREAMS] = { call_alloc_streams, true },
+	[URB_FREE_STREAMS] = { call_free_streams, true },
 };
 
 int calls_submit(struct calls *calls, struct urb *urb, uint32_t acked)
@@ -400,7 +450,8 @@ void calls_unlink(struct calls *calls, struct urb *urb)
 	struct rpcclnt *clnt = session_clnt(calls->session);
 	usbip_urb args = {
 		.session = session_handle(calls->session),
-		.endpoint = urb->endpoint,
+		.endpoint = urb->endpoint |
+			    (u_int)urb->stream << USBIP_PIPE_STREAM_SHIFT,
 		.number = urb->number,
 	};
 	struct call *call;

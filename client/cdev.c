@@ -177,6 +177,19 @@ static void hand_out_submit(struct cdev *c, const uint8_t *bytes, size_t len)
 	c->v.events.submit(&s, c->v.events.user);
 }
 
+static void hand_out_streams(struct cdev *c, const uint8_t *bytes, size_t len)
+{
+	struct usbip_rpc_streams m;
+	struct vhci_streams s;
+
+	memset(&m, 0, sizeof(m));
+	memcpy(&m, bytes, len < sizeof(m) ? len : sizeof(m));
+	s.id = m.msg.id;
+	s.endpoints = m.endpoints;
+	s.streams = m.msg.type == USBIP_RPC_ALLOC_STREAMS ? m.streams : 0;
+	c->v.events.streams(&s, c->v.events.user);
+}
+
 _Static_assert(VHCI_SHORT_NOT_OK == USBIP_RPC_SHORT_NOT_OK &&
 	       VHCI_ZERO_PACKET == USBIP_RPC_ZERO_PACKET &&
 	       VHCI_ISO_ASAP == USBIP_RPC_ISO_ASAP, "flags are passed on");
@@ -196,6 +209,10 @@ static void hand_out(struct cdev *c, const uint8_t *bytes,
 		return;
 	case USBIP_RPC_RESET:
 		c->v.events.reset(msg->id, c->v.events.user);
+		return;
+	case USBIP_RPC_ALLOC_STREAMS:
+	case USBIP_RPC_FREE_STREAMS:
+		hand_out_streams(c, bytes, msg->len);
 		return;
 	default:
 		/* A later module: features that were not agreed on. */

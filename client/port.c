@@ -8,6 +8,8 @@
  *   time, so that one that is unlinked before has none. Control transfers and
  *   device-state calls share row 0. An answer found here (URB_LOCAL) waits
  *   until nothing of its row flies, as URBs of an endpoint end in order.
+ *   Each stream that was ever granted may have a row of its own, and then
+ *   keeps it; it is made when it is first used.
  *
  * Acknowledging
  *   Numbers leave `flying` at its front, once they are SETTLED: from there
@@ -35,6 +37,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/rows.h"
 #include "common/log.h"
 #include "common/pool.h"
 
@@ -44,22 +47,11 @@
 /* So often a call may fail at the target without being taken. */
 #define TRIES_MAX	8
 
-struct row {
-	uint8_t endpoint;
-	bool held;			/* a number is DELAYED: nothing behind it */
-	uint32_t next;			/* the next number */
-	uint32_t acked, told;		/* may be, and was, acknowledged */
-	struct urb_list waiting, flying;
-	uint32_t ackable_urbs;		/* in the window until told */
-	uint64_t ackable_bytes;
-	struct isoc_row isoc;
-};
-
 struct port {
 	struct port_ops ops;
 	struct port_window window;
 	const struct answer_descriptors *descriptors;
-	struct row rows[PORT_ROWS];
+	struct rows rows;
 	struct urb_ids ids[ID_BUCKETS];
 	struct urb_list settling;
 	struct pool urbs;
@@ -75,10 +67,9 @@ struct port {
 	struct isoc isoc;
 };
 
-static struct row *row_of(struct port *p, uint8_t endpoint)
+static struct row *row_of(const struct urb *urb)
 {
-	return &p->rows[(endpoint & USB_ENDPOINT_NUMBER) |
-			(endpoint & USB_DIR_IN ? 16 : 0)];
+	return rows_find(&urb->port->rows, urb->endpoint, urb->stream);
 }
 
 struct port *port_new(const struct port_window *window,
@@ -93,14 +84,7 @@ struct port *port_new(const struct port_window *window,
 	p->ops = *ops;
 	p->window = *window;
 	p->descriptors = descriptors;
-	for (unsigned int i = 0; i < PORT_ROWS; i++) {
-		struct row *row = &p->rows[i];
-
-		row->endpoint = (uint8_t)(i < 16 ? i : (i - 16) | USB_DIR_IN);
-		row->next = 1;
-		TAILQ_INIT(&row->waiting);
-		TAILQ_INIT(&row->flying);
-	}
+	rows_init(&p->rows);
 	for (unsigned int i = 0; i < ID_BUCKETS; i++)
 		LIST_INIT(&p->ids[i]);
 	TAILQ_INIT(&p->settling);
@@ -109,22 +93,9 @@ struct port *port_new(const struct port_window *window,
 
 struct port *port_free(struct port *p)
 {
-	struct urb *urb;
-
 	if (!p)
 		return NULL;
-	for (unsigned int i = 0; i < PORT_ROWS; i++) {
-		struct row *row = &p->rows[i];
-
-		while ((urb = TAILQ_FIRST(&row->waiting))) {
-			TAILQ_REMOVE(&row->waiting, urb, link);
-			urb_free(urb);
-		}
-		while ((urb = TAILQ_FIRST(&row->flying))) {
-			TAILQ_REMOVE(&row->flying, urb, link);
-			urb_free(urb);
-		}
-	}
+	rows_deinit(&p->rows);
 	pool_deinit(&p->urbs);
 	free(p);
 	return NULL;
@@ -194,7 +165,9 @@ static void give_back(struct urb *urb, const struct port_answer *a)
 		p->stats.bytes_in += a->actual;
 	} else {
 		p->stats.urbs_out++;
-		p->stats.bytes_out += a->actual;
+		/* those of streams are not bytes */
+		if (urb->kind != URB_ALLOC_STREAMS)
+			p->stats.bytes_out += a->actual;
 	}
 	if (urb->unlinked)
 		p->stats.unlinked++;
@@ -231,6 +204,7 @@ static bool fits(const struct port *p, const struct row *row,
 static void tell(struct port *p, struct row *row)
 {
 	row->told = row->acked;
+	row->untold = false;
 	p->used_urbs -= row->ackable_urbs;
 	p->used_bytes -= row->ackable_bytes;
 	p->ackable_urbs -= row->ackable_urbs;
@@ -241,14 +215,17 @@ static void tell(struct port *p, struct row *row)
 
 size_t port_acks(struct port *p, struct port_ack *acks, bool all)
 {
+	struct row *row;
 	size_t n = 0;
 
-	for (unsigned int i = 0; i < PORT_ROWS; i++) {
-		struct row *row = &p->rows[i];
-
-		if (row->acked == row->told && !(all && row->acked))
+	STAILQ_FOREACH(row, &p->rows.all, link) {
+		row->untold |= all && row->acked;
+		if (row->acked == row->told && !row->untold)
 			continue;
-		acks[n++] = (struct port_ack){ row->endpoint, row->acked };
+		if (n == PORT_ACKS)
+			continue;
+		acks[n++] = (struct port_ack){ row->endpoint, row->stream,
+					       row->acked };
 		tell(p, row);
 	}
 	return n;
@@ -323,6 +300,15 @@ static bool waits_for_lent(const struct port *p, const struct urb *urb)
 				   urb->kind == URB_SET_CONFIGURATION);
 }
 
+/* A state call: what a driver submits behind it begins anew. */
+static void stop_isoc(struct port *p)
+{
+	struct row *row;
+
+	STAILQ_FOREACH(row, &p->rows.all, link)
+		isoc_stopped(&row->isoc);
+}
+
 /* Send one that waits, if it may go. */
 static bool kick_one(struct port *p, struct row *row)
 {
@@ -350,21 +336,22 @@ static bool kick_one(struct port *p, struct row *row)
 	urb_set_state(urb, URB_FLYING);
 	if (send_urb(p, row, urb) && urb->kind == URB_ISOC)
 		lend(p, row);
-	for (unsigned int i = 0; urb_is_state_call(urb) && i < PORT_ROWS; i++)
-		isoc_stopped(&p->rows[i].isoc);
+	if (urb_is_state_call(urb))
+		stop_isoc(p);
 	return true;
 }
 
 /* One from each row in turn, until none can go. */
 static void kick_all(struct port *p)
 {
+	struct row *row;
 	bool sent;
 
 	do {
 		p->blocked = false;
 		sent = false;
-		for (unsigned int i = 0; i < PORT_ROWS; i++)
-			sent |= kick_one(p, &p->rows[i]);
+		STAILQ_FOREACH(row, &p->rows.all, link)
+			sent |= kick_one(p, row);
 	} while (sent);
 }
 
@@ -400,12 +387,24 @@ static void kick(struct port *p, struct row *row)
 
 /* ---- from the kernel ---------------------------------------------------- */
 
+/* In its row, behind the others. */
+static void submit(struct port *p, struct urb *urb)
+{
+	struct row *row = row_of(urb);
+
+	isoc_submitted(&row->isoc, urb);
+	learn_id(p, urb);
+	TAILQ_INSERT_TAIL(&row->waiting, urb, link);
+	kick(p, row);
+}
+
 void port_submit(struct port *p, const struct vhci_submit *s)
 {
 	int r = urb_check(s, p->window.data_max);
-	struct row *row;
 	struct urb *urb;
 
+	if (!r && s->stream)
+		r = rows_make(&p->rows, s->endpoint, s->stream);
 	if (r) {
 		log_debug(LOG_TAG_URB, "id %" PRIu64 ": refused, %s", s->id,
 			  strerror(-r));
@@ -419,24 +418,27 @@ void port_submit(struct port *p, const struct vhci_submit *s)
 	}
 	if (urb->kind == URB_CONTROL && !urb->endpoint)
 		urb_translate(urb, p->descriptors);
-	row = row_of(p, urb->endpoint);
-	isoc_submitted(&row->isoc, urb);
-	learn_id(p, urb);
-	TAILQ_INSERT_TAIL(&row->waiting, urb, link);
-	kick(p, row);
+	submit(p, urb);
 }
 
 void port_reset(struct port *p, uint64_t id)
 {
 	struct urb *urb = urb_new_reset(p, id);
 
-	if (!urb) {
+	if (urb)
+		submit(p, urb);
+	else
 		refuse(p, id, -ENOMEM);
-		return;
-	}
-	learn_id(p, urb);
-	TAILQ_INSERT_TAIL(&row_of(p, 0)->waiting, urb, link);
-	kick(p, row_of(p, 0));
+}
+
+void port_streams(struct port *p, const struct vhci_streams *s)
+{
+	struct urb *urb = urb_new_streams(p, s);
+
+	if (urb)
+		submit(p, urb);
+	else
+		refuse(p, s->id, -ENOMEM);
 }
 
 void port_unlink(struct port *p, uint64_t id)
@@ -448,9 +450,9 @@ void port_unlink(struct port *p, uint64_t id)
 	if (!urb || urb->unlinked)
 		return;
 	urb->unlinked = true;
-	isoc_stopped(&row_of(p, urb->endpoint)->isoc);
+	isoc_stopped(&row_of(urb)->isoc);
 	if (urb->state == URB_WAITING) {
-		struct row *row = row_of(p, urb->endpoint);
+		struct row *row = row_of(urb);
 
 		TAILQ_REMOVE(&row->waiting, urb, link);
 		give_back(urb, &cancelled);
@@ -481,6 +483,7 @@ void port_settled(struct port *p)
 {
 	struct urb *urb, *next;
 	bool awaited = false;
+	struct row *row;
 
 	for (urb = TAILQ_FIRST(&p->settling); urb; urb = next) {
 		next = TAILQ_NEXT(urb, settling);
@@ -488,11 +491,11 @@ void port_settled(struct port *p)
 			continue;	/* answered while the kernel was read */
 		TAILQ_REMOVE(&p->settling, urb, settling);
 		urb_set_state(urb, URB_SETTLED);
-		advance(p, row_of(p, urb->endpoint));
+		advance(p, row_of(urb));
 	}
-	for (unsigned int i = 0; i < PORT_ROWS; i++) {
-		kick(p, &p->rows[i]);
-		awaited |= is_awaited(&p->rows[i]);
+	STAILQ_FOREACH(row, &p->rows.all, link) {
+		kick(p, row);
+		awaited |= is_awaited(row);
 	}
 	if (awaited && p->up)
 		p->ops.renew(p->ops.user);
@@ -514,18 +517,18 @@ static void delay(struct port *p, struct urb *urb, enum port_verdict verdict)
 	for (unsigned int i = 1; i < urb->tries && ms < DELAY_MAX_MS; i++)
 		ms *= 2;
 	p->stats.delayed++;
-	row_of(p, urb->endpoint)->held = true;
+	row_of(urb)->held = true;
 	urb_set_state(urb, URB_DELAYED);
 	p->ops.retry_in(ms < DELAY_MAX_MS ? ms : DELAY_MAX_MS, p->ops.user);
 }
 
 void port_retry(struct port *p)
 {
-	for (unsigned int i = 0; i < PORT_ROWS && p->up; i++) {
-		struct row *row = &p->rows[i];
-		struct urb *urb;
+	struct row *row;
+	struct urb *urb;
 
-		if (!row->held)
+	STAILQ_FOREACH(row, &p->rows.all, link) {
+		if (!row->held || !p->up)
 			continue;
 		row->held = false;
 		TAILQ_FOREACH(urb, &row->flying, link) {
@@ -542,6 +545,8 @@ void port_retry(struct port *p)
 /* More than was asked for, or a count without its bytes. */
 static bool is_impossible(const struct urb *urb, const struct port_answer *a)
 {
+	if (urb->kind == URB_ALLOC_STREAMS && !a->status)
+		return !a->actual || a->actual > urb->value;
 	if (urb->kind == URB_ISOC && !isoc_fits(urb, a))
 		return true;
 	return a->actual > urb->length ||
@@ -551,7 +556,7 @@ static bool is_impossible(const struct urb *urb, const struct port_answer *a)
 void port_answered(struct urb *urb, const struct port_answer *answer)
 {
 	struct port *p = urb->port;
-	struct row *row = row_of(p, urb->endpoint);
+	struct row *row = row_of(urb);
 	bool isoc = urb->kind == URB_ISOC;
 	struct port_answer a = *answer;
 
@@ -577,6 +582,8 @@ void port_answered(struct urb *urb, const struct port_answer *answer)
 	if ((urb->kind == URB_CONTROL && urb->in && a.actual) ||
 	    (urb->kind == URB_SET_CONFIGURATION && !a.status))
 		p->ops.heard(urb->setup, a.data, a.actual, p->ops.user);
+	if (urb->kind == URB_ALLOC_STREAMS && !a.status)
+		rows_grant(&p->rows, urb->endpoints, (uint16_t)a.actual);
 	if (isoc)
 		isoc_answered(&p->isoc, &row->isoc, urb, &a);
 	if (urb->known)
@@ -592,7 +599,7 @@ void port_answered(struct urb *urb, const struct port_answer *answer)
 	kick(p, row);
 	if (isoc) {
 		lend(p, row);
-		kick(p, row_of(p, 0));	/* where a call may have waited for it */
+		kick(p, &p->rows.endpoints[0]);	/* where a call may have waited for it */
 	}
 }
 
@@ -621,9 +628,13 @@ static void resend(struct port *p, struct row *row)
 
 void port_up(struct port *p)
 {
+	struct row *row;
+
 	p->up = true;
-	for (unsigned int i = 0; i < PORT_ROWS && p->up; i++)
-		resend(p, &p->rows[i]);
-	for (unsigned int i = 0; i < PORT_ROWS && p->up; i++)
-		kick(p, &p->rows[i]);
+	STAILQ_FOREACH(row, &p->rows.all, link)
+		if (p->up)
+			resend(p, row);
+	STAILQ_FOREACH(row, &p->rows.all, link)
+		if (p->up)
+			kick(p, row);
 }

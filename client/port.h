@@ -20,8 +20,8 @@
 
 struct port;
 
-/* Endpoint addresses: 0, 15 OUT, and 16 IN (of which 0x80 is unused). */
-#define PORT_ROWS	32
+/* Of one RENEW. */
+#define PORT_ACKS	31
 
 /* What the target lets in, as CLAIM said. */
 struct port_window {
@@ -53,6 +53,7 @@ struct port_ops {
 
 struct port_ack {
 	uint8_t endpoint;
+	uint16_t stream;		/* or 0 */
 	uint32_t acked;
 };
 
@@ -102,6 +103,7 @@ struct port *port_free(struct port *port);
 void port_submit(struct port *port, const struct vhci_submit *s);
 void port_unlink(struct port *port, uint64_t id);
 void port_reset(struct port *port, uint64_t id);
+void port_streams(struct port *port, const struct vhci_streams *s);
 /* Answers queued until now have been written to the kernel. True: the kernel
  * is to be read until it has nothing more, and port_settled() be called. */
 bool port_written(struct port *port);
@@ -119,8 +121,9 @@ void port_retry(struct port *port);
 void port_down(struct port *port);
 void port_up(struct port *port);
 /*
- * The acknowledgements to be sent now, PORT_ROWS at most: those that the
- * target has not been told, or all. They count as told from here on.
+ * The acknowledgements to be sent now, PORT_ACKS at most: those that the
+ * target has not been told, or all. They count as told from here on; as many as
+ * PORT_ACKS: there may be more, for the next RENEW.
  */
 size_t port_acks(struct port *port, struct port_ack *acks, bool all);
 

@@ -296,19 +296,24 @@ static unsigned int renew_timeout_ms(const struct session *s)
 	return third < PULSE_TIMEOUT_MS ? third : PULSE_TIMEOUT_MS;
 }
 
+_Static_assert(PORT_ACKS == USBIP_ENDPOINTS_MAX, "a RENEW takes as many");
+
 static void send_renew(struct session *s, bool all)
 {
-	struct port_ack acks[PORT_ROWS];
-	usbip_ack wire[PORT_ROWS];
+	struct port_ack acks[PORT_ACKS];
+	usbip_ack wire[PORT_ACKS];
 	usbip_renew_args args = { .session = s->handle };
 	size_t n = s->config.acks(acks, all, s->config.user);
 
-	for (size_t i = 0; i < n && i < USBIP_ENDPOINTS_MAX; i++)
-		wire[i] = (usbip_ack){ acks[i].endpoint, acks[i].acked };
-	args.acks.acks_len = (u_int)(n < USBIP_ENDPOINTS_MAX ?
-				     n : USBIP_ENDPOINTS_MAX);
+	for (size_t i = 0; i < n; i++)
+		wire[i] = (usbip_ack){
+			acks[i].endpoint |
+			(u_int)acks[i].stream << USBIP_PIPE_STREAM_SHIFT,
+			acks[i].acked,
+		};
+	args.acks.acks_len = (u_int)n;
 	args.acks.acks_val = wire;
-	s->again_renew = false;
+	s->again_renew = n == PORT_ACKS;	/* there may be more */
 	pulse_renews(&s->pulse);
 	rpcclnt_next(s->clnt, renew_timeout_ms(s), renewed, s);
 	memset(&s->renew_res, 0, sizeof(s->renew_res));

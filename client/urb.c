@@ -80,15 +80,33 @@ struct urb *urb_new(struct port *port, struct pool *pool,
 	return urb;
 }
 
-struct urb *urb_new_reset(struct port *port, uint64_t id)
+static struct urb *new_call(struct port *port, enum urb_kind kind, uint64_t id)
 {
 	struct urb *urb = alloc_urb(NULL, 0);
 
 	if (!urb)
 		return NULL;
 	urb->port = port;
-	urb->kind = URB_RESET;
+	urb->kind = kind;
 	urb->id = id;
+	return urb;
+}
+
+struct urb *urb_new_reset(struct port *port, uint64_t id)
+{
+	return new_call(port, URB_RESET, id);
+}
+
+struct urb *urb_new_streams(struct port *port, const struct vhci_streams *s)
+{
+	struct urb *urb = new_call(port, s->streams ? URB_ALLOC_STREAMS :
+				   URB_FREE_STREAMS, s->id);
+
+	if (!urb)
+		return NULL;
+	urb->endpoints = s->endpoints;
+	urb->value = (uint16_t)(s->streams < UINT16_MAX ? s->streams :
+							  UINT16_MAX);
 	return urb;
 }
 
@@ -113,7 +131,7 @@ struct urb *urb_free(struct urb *urb)
 /* Matches the rules of usbip.x for each call. */
 int urb_check(const struct vhci_submit *s, uint32_t data_max)
 {
-	if (s->stream)
+	if (s->stream && s->transfer != USB_TRANSFER_BULK)
 		return -EINVAL;
 	if (s->transfer == USB_TRANSFER_ISOC ?
 	    !s->n_packets || s->n_packets > VHCI_PACKETS_MAX : s->n_packets)
@@ -224,8 +242,8 @@ static bool may_go(enum urb_state from, enum urb_state to)
 
 void urb_set_state(struct urb *urb, enum urb_state next)
 {
-	log_debug(LOG_TAG_URB, "%02x #%u (id %llu): %s -> %s", urb->endpoint,
-		  urb->number, (unsigned long long)urb->id,
+	log_debug(LOG_TAG_URB, "%02x.%u #%u (id %llu): %s -> %s", urb->endpoint,
+		  urb->stream, urb->number, (unsigned long long)urb->id,
 		  urb_state_str(urb->state), urb_state_str(next));
 	assert(may_go(urb->state, next));
 	urb->state = next;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * urb - one request of the kernel on its way to the target and back: an URB,
- * or a reset.
+ * a reset, or one for streams.
  */
 #ifndef USBIP_CLIENT_URB_H
 #define USBIP_CLIENT_URB_H
@@ -24,6 +24,8 @@ enum urb_kind {
 	URB_SET_INTERFACE,
 	URB_CLEAR_HALT,
 	URB_RESET,
+	URB_ALLOC_STREAMS,
+	URB_FREE_STREAMS,
 	URB_LOCAL,		/* a control URB, answered here in its turn */
 };
 
@@ -60,7 +62,9 @@ struct urb {
 	uint32_t n_packets;
 	uint32_t *lengths;		/* of the packets; lies in small */
 	uint8_t setup[8];
-	uint16_t value, index;		/* of SET_... and CLEAR_HALT */
+	uint16_t value, index;		/* of SET_... and CLEAR_HALT; value:
+					 * streams of ALLOC_STREAMS */
+	uint32_t endpoints;		/* of ..._STREAMS, a bit each */
 	int status;			/* LOCAL: what it will be answered */
 	uint32_t actual;		/* LOCAL */
 	const uint8_t *data;		/* OUT, and what LOCAL answers */
@@ -82,6 +86,7 @@ LIST_HEAD(urb_ids, urb);
 struct urb *urb_new(struct port *port, struct pool *pool,
 		    const struct vhci_submit *s);
 struct urb *urb_new_reset(struct port *port, uint64_t id);
+struct urb *urb_new_streams(struct port *port, const struct vhci_streams *s);
 /* Belongs to no list any more. */
 struct urb *urb_free(struct urb *urb);
 /* What it holds is not needed any more, only its place in the row. */

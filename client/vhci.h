@@ -55,7 +55,17 @@ struct vhci_submit {
 	struct vhci_buf *buf;		/* ref it to keep data */
 };
 
-/* Its end. IN: `actual` bytes at `data`. */
+/* Streams are wanted of some endpoints, or (0) no longer. */
+struct vhci_streams {
+	uint64_t id;
+	uint32_t endpoints;		/* a bit each: OUT from 1, IN from 17 */
+	uint32_t streams;
+};
+
+/*
+ * Its end. IN: `actual` bytes at `data`. Of streams that were wanted: `actual`
+ * were granted.
+ */
 struct vhci_complete {
 	uint64_t id;
 	int status;			/* 0 or -errno as the ABI lists them */
@@ -81,6 +91,7 @@ struct vhci_events {
 	void (*submit)(const struct vhci_submit *s, void *user);
 	void (*unlink)(uint64_t id, void *user);
 	void (*reset)(uint64_t id, void *user);
+	void (*streams)(const struct vhci_streams *s, void *user);
 	void *user;
 };
 

@@ -61,7 +61,7 @@ static long hello(struct urpc_file *file, struct usbip_rpc_hello __user *arg)
 	if (file->version)
 		return -EBUSY;
 	h.version = min_t(u32, h.version, USBIP_RPC_ABI_VERSION);
-	h.features = USBIP_RPC_FEATURE_ISOC;
+	h.features = USBIP_RPC_FEATURE_ISOC | USBIP_RPC_FEATURE_STREAMS;
 	if (copy_to_user(arg, &h, sizeof(h)))
 		return -EFAULT;
 	WRITE_ONCE(file->version, h.version);
@@ -266,6 +266,7 @@ int urpc_cdev_add(void)
 	BUILD_BUG_ON(sizeof(struct usbip_rpc_status) != 80);
 	BUILD_BUG_ON(sizeof(struct usbip_rpc_msg) != 16);
 	BUILD_BUG_ON(sizeof(struct usbip_rpc_submit) != 48);
+	BUILD_BUG_ON(sizeof(struct usbip_rpc_streams) != 24);
 	BUILD_BUG_ON(sizeof(struct usbip_rpc_complete) != 40);
 	BUILD_BUG_ON(sizeof(struct usbip_rpc_packet) != 8);
 

@@ -45,6 +45,7 @@ static int reset_hcd(struct usb_hcd *hcd)
 	if (urpc_hub_of(hcd)->super) {
 		hcd->speed = HCD_USB31;
 		root->speed = USB_SPEED_SUPER_PLUS;
+		hcd->can_do_streams = 1;
 	} else {
 		hcd->speed = HCD_USB2;
 		root->speed = USB_SPEED_HIGH;
@@ -94,6 +95,8 @@ static const struct hc_driver hc_driver = {
 	.get_frame_number = urpc_frame_number,
 	.urb_enqueue = urpc_urb_enqueue,
 	.urb_dequeue = urpc_urb_dequeue,
+	.alloc_streams = urpc_streams_alloc,
+	.free_streams = urpc_streams_free,
 	.free_dev = urpc_port_free_dev,
 	.hub_status_data = urpc_hub_status_data,
 	.hub_control = urpc_hub_control,

@@ -87,19 +87,32 @@ size_t urpc_msg_submit_len(struct urb *urb)
 	return ALIGN(len, 8);
 }
 
-/* Put a message that is no more than a header: 0 or -EFAULT. */
-int urpc_msg_put(struct iov_iter *to, u16 type, u64 id)
+/* Put a message that is all there: 0 or -EFAULT. */
+static int put_whole(struct iov_iter *to, const void *msg, size_t len)
 {
-	struct usbip_rpc_msg msg = { .len = sizeof(msg), .type = type, .id = id };
 	struct iov_iter start = *to;
 	int ret;
 
 	pagefault_disable();
-	ret = put(to, &msg, sizeof(msg));
+	ret = put(to, msg, len);
 	pagefault_enable();
 	if (ret)
 		*to = start;
 	return ret;
+}
+
+/* Put a message that is no more than a header: 0 or -EFAULT. */
+int urpc_msg_put(struct iov_iter *to, u16 type, u64 id)
+{
+	struct usbip_rpc_msg msg = { .len = sizeof(msg), .type = type, .id = id };
+
+	return put_whole(to, &msg, sizeof(msg));
+}
+
+/* Put an ALLOC_STREAMS or FREE_STREAMS: 0 or -EFAULT. */
+int urpc_msg_put_streams(struct iov_iter *to, const struct usbip_rpc_streams *s)
+{
+	return put_whole(to, s, sizeof(*s));
 }
 
 static void fill_submit(struct usbip_rpc_submit *s, const struct urpc_urb *u)
@@ -113,6 +126,7 @@ static void fill_submit(struct usbip_rpc_submit *s, const struct urpc_urb *u)
 	s->msg.id = u->id;
 	s->transfer = usb_endpoint_type(ep);
 	s->length = urpc_msg_data_len(urb);
+	s->stream = urb->stream_id;
 	if (urb->transfer_flags & URB_SHORT_NOT_OK)
 		s->flags |= USBIP_RPC_SHORT_NOT_OK;
 	if (urb->transfer_flags & URB_ZERO_PACKET)

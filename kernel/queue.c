@@ -2,10 +2,11 @@
 /*
  * queue.c - the port's queue, as read() and write() see it
  *
- * What can be read is decided here and nowhere else: UNLINKs first, then the
- * URBs in the order of their submission; before them a RESET, if a driver has
- * reset the device since, and none while that one is not answered. States of
- * URBs are changed by the functions of urb.c.
+ * What can be read is decided here and nowhere else: UNLINKs first, then
+ * requests for streams, then the URBs in the order of their submission; before
+ * both of these a RESET, if a driver has reset the device since, and none while
+ * that one is not answered. States of URBs are changed by the functions of
+ * urb.c.
  *
  * A message that meets a page which is not there is put back, the page is
  * faulted in with nothing held, and the message is tried again.
@@ -21,7 +22,8 @@
 bool urpc_queue_readable(const struct urpc_port *port)
 {
 	return !list_empty(&port->unlinks) ||
-	       (!port->reset_id && !list_empty(&port->pending));
+	       (!port->reset_id && (urpc_streams_readable(port) ||
+				    !list_empty(&port->pending)));
 }
 
 /*
@@ -35,13 +37,15 @@ void urpc_queue_wake(struct urpc_port *port)
 					   EPOLLIN | EPOLLRDNORM);
 }
 
-/* A RESET is to be told before the next URB. */
+/* A RESET is to be told before the next request or URB. */
 static bool reset_is_next(const struct urpc_port *port)
 {
 	const struct urpc_urb *u;
 
+	if (!port->reset_wanted || urpc_streams_readable(port))
+		return port->reset_wanted;
 	u = list_first_entry(&port->pending, struct urpc_urb, link);
-	return port->reset_wanted && !u->enumerates;
+	return !u->enumerates;
 }
 
 /* The length of the message that read() gives next, 0: none. Locked. */
@@ -53,6 +57,8 @@ size_t urpc_queue_next_len(const struct urpc_port *port)
 		return 0;
 	if (!list_empty(&port->unlinks) || reset_is_next(port))
 		return sizeof(struct usbip_rpc_msg);
+	if (urpc_streams_readable(port))
+		return sizeof(struct usbip_rpc_streams);
 	u = list_first_entry(&port->pending, struct urpc_urb, link);
 	return urpc_msg_submit_len(u->urb);
 }
@@ -163,6 +169,8 @@ static ssize_t read_one(struct urpc_file *file, struct iov_iter *to,
 		ret = read_unlink(port, to);
 	else if (reset_is_next(port))
 		ret = read_reset(port, to);
+	else if (urpc_streams_readable(port))
+		ret = urpc_streams_read(port, to);
 	else
 		ret = read_submit(port, to);
 	if (!ret)
@@ -296,6 +304,7 @@ static ssize_t write_one(struct urpc_port *port, struct urpc_file *file,
 {
 	struct iov_iter start = *from;
 	struct usbip_rpc_complete c;
+	struct urpc_request *r;
 	struct urpc_urb *u;
 	int ret;
 
@@ -307,12 +316,15 @@ static ssize_t write_one(struct urpc_port *port, struct urpc_file *file,
 
 	spin_lock_irq(&port->lock);
 	u = find_sent(port, c.msg.id);
+	r = urpc_streams_find(port, c.msg.id);
 	if (port->file != file)
 		ret = -ENOTCONN;
 	else if (u)
 		ret = complete_urb(port, u, &c, from);
 	else if (c.msg.id && c.msg.id == port->reset_id)
 		ret = answer_reset(port, &c);
+	else if (r)
+		ret = urpc_streams_answer(port, r, &c);
 	else
 		file->dropped++;
 	spin_unlock_irq(&port->lock);

@@ -250,6 +250,7 @@ void urpc_urb_flush(struct urpc_port *port)
 		cond_resched();
 		spin_lock_irq(&port->lock);
 	}
+	urpc_streams_flush(port);
 	port->reset_wanted = false;
 	port->reset_id = 0;
 	port->in_use = false;
@@ -261,6 +262,7 @@ void urpc_urb_init_port(struct urpc_port *port)
 	INIT_LIST_HEAD(&port->sent);
 	INIT_LIST_HEAD(&port->unlinks);
 	INIT_LIST_HEAD(&port->doomed);
+	INIT_LIST_HEAD(&port->requests);
 	hash_init(port->ids);
 	INIT_DELAYED_WORK(&port->unlink_work, end_overdue);
 	INIT_DELAYED_WORK(&port->reset_work, urpc_queue_reset_work);
@@ -318,6 +320,14 @@ static int check_packets(const struct urb *urb)
 	return sum > URPC_DATA_MAX ? -EMSGSIZE : 0;
 }
 
+/* One that its endpoint has, where it has streams, and else none. */
+static bool has_right_stream(const struct urb *urb)
+{
+	unsigned int n = max(urb->ep->streams, 0);
+
+	return urb->stream_id ? urb->stream_id <= n : !n;
+}
+
 /* What the rest of the module relies on. 0 or an error for the driver. */
 static int check_urb(const struct urb *urb)
 {
@@ -325,7 +335,7 @@ static int check_urb(const struct urb *urb)
 	size_t len = 0;
 	int i;
 
-	if (urb->stream_id)
+	if (!has_right_stream(urb))
 		return -EINVAL;
 	if (urb->transfer_buffer_length > URPC_DATA_MAX)
 		return -EMSGSIZE;

@@ -6,6 +6,7 @@
  *   cdev.c  the char device: open, ioctl, read, write, poll
  *   port.c  ports: numbering, plugging, unplugging, what the hub shows
  *   urb.c   the life of an URB
+ *   streams.c the requests of drivers for bulk streams
  *   queue.c the port's queue, as read() and write() see it
  *   msg.c   messages to and from user memory
  *   frame.c frames, and the schedule of isochronous URBs
@@ -20,6 +21,7 @@
 #ifndef URPC_VHCI_H
 #define URPC_VHCI_H
 
+#include <linux/completion.h>
 #include <linux/hashtable.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -44,6 +46,7 @@
 
 #define URPC_UNLINK_TIMEOUT	(2 * HZ)	/* from unlink to giveback */
 #define URPC_RESET_TIMEOUT	(5 * HZ)	/* URBs wait for a RESET */
+#define URPC_STREAMS_TIMEOUT	(5 * HZ)	/* drivers wait for streams */
 #define URPC_HANDLERS_MS	20		/* write() for handlers */
 
 struct urpc_port;
@@ -103,6 +106,7 @@ struct urpc_file {
  * @ids:	URBs in state SENT and COPYIN, by id
  * @isoc_end:	where the schedule of each isochronous endpoint ends, OUT and IN:
  *		microframes since boot
+ * @requests:	of drivers for streams, not answered yet, in their order
  * @unlink_work: gives back what of @doomed is overdue
  * @reset_work:	gives up on an overdue RESET
  *
@@ -130,6 +134,7 @@ struct urpc_port {
 	struct list_head doomed;
 	DECLARE_HASHTABLE(ids, 7);
 	u64 isoc_end[2][16];
+	struct list_head requests;
 	struct delayed_work unlink_work;
 	struct delayed_work reset_work;
 };
@@ -209,6 +214,28 @@ struct urpc_urb {
 	void *context;
 };
 
+/**
+ * struct urpc_request - ALLOC_STREAMS or FREE_STREAMS
+ * @link:	in the port's @requests
+ * @id:		its id in messages; 0: not told yet
+ * @type, @endpoints, @streams: as in struct usbip_rpc_streams
+ * @orphan:	nobody waits for it: it is freed when it is answered
+ * @answered:	@result is set
+ * @result:	streams granted, or 0, or an error
+ * @done:	the driver waits here
+ */
+struct urpc_request {
+	struct list_head link;
+	u64 id;
+	u16 type;
+	u32 endpoints;
+	u32 streams;
+	bool orphan;
+	bool answered;
+	int result;
+	struct completion done;
+};
+
 /* main.c */
 extern struct workqueue_struct *urpc_wq;	/* may be needed to write out memory */
 
@@ -248,6 +275,20 @@ void urpc_urb_give_back(struct urpc_port *port, struct urpc_urb *u, int status);
 void urpc_urb_watch(struct urpc_urb *u, struct urpc_file *file);
 void urpc_urb_wait_for_handlers(struct urpc_file *file, unsigned long timeout);
 
+/* streams.c */
+bool urpc_streams_readable(const struct urpc_port *port);
+int urpc_streams_read(struct urpc_port *port, struct iov_iter *to);
+struct urpc_request *urpc_streams_find(const struct urpc_port *port, u64 id);
+int urpc_streams_answer(struct urpc_port *port, struct urpc_request *r,
+			const struct usbip_rpc_complete *c);
+void urpc_streams_flush(struct urpc_port *port);
+int urpc_streams_alloc(struct usb_hcd *hcd, struct usb_device *udev,
+		       struct usb_host_endpoint **eps, unsigned int num_eps,
+		       unsigned int num_streams, gfp_t mem_flags);
+int urpc_streams_free(struct usb_hcd *hcd, struct usb_device *udev,
+		      struct usb_host_endpoint **eps, unsigned int num_eps,
+		      gfp_t mem_flags);
+
 /* queue.c */
 bool urpc_queue_readable(const struct urpc_port *port);
 size_t urpc_queue_next_len(const struct urpc_port *port);
@@ -260,6 +301,7 @@ ssize_t urpc_queue_write(struct urpc_file *file, struct iov_iter *from);
 u32 urpc_msg_data_len(const struct urb *urb);
 size_t urpc_msg_submit_len(struct urb *urb);
 int urpc_msg_put(struct iov_iter *to, u16 type, u64 id);
+int urpc_msg_put_streams(struct iov_iter *to, const struct usbip_rpc_streams *s);
 int urpc_msg_put_submit(struct iov_iter *to, const struct urpc_urb *u);
 int urpc_msg_get(struct iov_iter *from, struct usbip_rpc_complete *c);
 int urpc_msg_check(const struct usbip_rpc_complete *c, struct urb *urb);

@@ -90,6 +90,13 @@ struct backend_ops {
 			     unsigned int alternate);
 	int (*clear_halt)(void *bdev, uint8_t address);
 	int (*reset)(void *bdev);
+	/*
+	 * worker: bulk streams of endpoints of one interface, a bit each by
+	 * endpoint_row(). Returns how many were granted, perhaps fewer than
+	 * asked for. -EINVAL: it has none, or this system can not.
+	 */
+	int (*alloc_streams)(void *bdev, unsigned int streams, uint32_t rows);
+	int (*free_streams)(void *bdev, uint32_t rows);
 
 	/*
 	 * Begin a transfer whose memory urb_alloc() made. 0: done() comes,

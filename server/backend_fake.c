@@ -5,8 +5,8 @@
  * the faults; what a device does with a transfer is its model's.
  *
  * Each endpoint has a queue. The head of a queue is carried out when its
- * delay is over and the model is ready; what was cancelled ends at once,
- * wherever it stands. All of it happens in run_device(), which the loop calls
+ * delay is over and the model is ready; so is the first of each stream. What
+ * was cancelled ends at once, wherever it stands. All of it happens in run_device(), which the loop calls
  * after anything changed, so a transfer never ends from within submit() or
  * cancel().
  *
@@ -34,6 +34,7 @@ struct urb_entry {
 	int row;
 	uint64_t due;			/* ms */
 	bool cancelled;
+	bool hangs;			/* until it is cancelled */
 };
 
 struct fake {
@@ -70,6 +71,7 @@ static void note_execution(struct fake_device *dev, const struct urb *urb)
 	e = &dev->executions[dev->n_executions++];
 	e->number = urb->number;
 	e->address = urb->endpoint ? urb->endpoint->address : urb->address;
+	e->stream = urb->stream;
 }
 
 static void end_entry(struct fake_device *dev, struct fake_endpoint *ep,
@@ -103,6 +105,14 @@ static enum fake_fault_kind take_fault(struct fake_endpoint *ep)
 	return kind;
 }
 
+/* So much of the data goes. */
+static void move(struct urb *urb, uint32_t n)
+{
+	urb->actual = n;
+	if (urb_is_in(urb) && n)
+		memset(urb_data(urb), 0xfa, n);
+}
+
 static void fail_transfer(struct fake_device *dev, int row, struct urb *urb,
 			  enum fake_fault_kind kind)
 {
@@ -115,12 +125,18 @@ static void fail_transfer(struct fake_device *dev, int row, struct urb *urb,
 		break;
 	case FAKE_FAULT_SHORT:
 		urb->xfer = URB_XFER_OK;
-		urb->actual = urb->length / 2;
-		if (urb_is_in(urb) && urb->length)
-			memset(urb_data(urb), 0, urb->length / 2);
+		move(urb, urb->length / 2);
 		break;
 	case FAKE_FAULT_OVERFLOW:
 		urb->xfer = URB_XFER_OVERFLOW;
+		move(urb, urb->length);
+		break;
+	case FAKE_FAULT_PARTIAL:
+		urb->xfer = URB_XFER_IO;
+		move(urb, urb->length / 2);
+		break;
+	case FAKE_FAULT_SHUTDOWN:
+		urb->xfer = URB_XFER_SHUTDOWN;
 		break;
 	case FAKE_FAULT_UNPLUG:
 		fake_unplug(dev);
@@ -128,7 +144,10 @@ static void fail_transfer(struct fake_device *dev, int row, struct urb *urb,
 		break;
 	case FAKE_FAULT_NONE:
 	case FAKE_FAULT_HANG:
+	case FAKE_FAULT_CUT:
 	case FAKE_FAULT_NO_ROOM:
+	case FAKE_FAULT_NO_MEMORY:
+	case FAKE_FAULT_INVAL:
 	case FAKE_FAULT_IO:
 		urb->xfer = URB_XFER_IO;
 		break;
@@ -143,10 +162,12 @@ static bool is_of_a_packet(enum fake_fault_kind kind)
 }
 
 /* false: not ready. */
-static bool execute(struct fake_device *dev, int row, struct urb *urb)
+static bool execute(struct fake_device *dev, struct urb_entry *entry)
 {
-	struct fake_endpoint *ep = &dev->endpoints[row];
+	struct fake_endpoint *ep = &dev->endpoints[entry->row];
 	enum fake_fault_kind kind;
+	struct urb *urb = entry->urb;
+	int row = entry->row;
 
 	if (!dev->plugged) {
 		urb->xfer = URB_XFER_IO;
@@ -156,7 +177,7 @@ static bool execute(struct fake_device *dev, int row, struct urb *urb)
 		urb->xfer = URB_XFER_STALL;
 		return true;
 	}
-	if (ep->hangs)
+	if (entry->hangs)
 		return false;
 	kind = take_fault(ep);
 	ep->spoil = FAKE_FAULT_NONE;
@@ -164,8 +185,10 @@ static bool execute(struct fake_device *dev, int row, struct urb *urb)
 		ep->spoil = kind;
 		kind = FAKE_FAULT_NONE;
 	}
-	if (kind == FAKE_FAULT_HANG) {
-		ep->hangs = true;
+	if (kind == FAKE_FAULT_HANG || kind == FAKE_FAULT_CUT) {
+		entry->hangs = true;
+		if (kind == FAKE_FAULT_CUT)
+			move(urb, urb->length / 2);
 		return false;
 	}
 	if (kind != FAKE_FAULT_NONE)
@@ -192,33 +215,46 @@ static struct urb_entry *find_cancelled(const struct fake_endpoint *ep)
 	return entry;
 }
 
-/* One step of this row; true: something ended. *due: the head's, if later. */
-static bool run_row(struct fake_device *dev, int row, uint64_t now,
-		    uint64_t *due)
+/* Is its time over, and did it end? *due: when that will be, if not. */
+static bool run_entry(struct fake_device *dev, struct urb_entry *entry,
+		      uint64_t now, uint64_t *due)
 {
-	struct fake_endpoint *ep = &dev->endpoints[row];
-	struct urb_entry *entry;
-
-	entry = find_cancelled(ep);
-	if (entry) {
-		entry->urb->xfer = URB_XFER_CANCELLED;
-		if (entry == TAILQ_FIRST(&ep->queue))
-			ep->hangs = false;
-		end_entry(dev, ep, entry);
-		return true;
-	}
-	entry = TAILQ_FIRST(&ep->queue);
-	if (!entry)
-		return false;
 	if (entry->due > now && dev->plugged) {
 		if (entry->due < *due)
 			*due = entry->due;
 		return false;
 	}
-	if (!execute(dev, row, entry->urb))
-		return false;
-	end_entry(dev, ep, entry);
-	return true;
+	return execute(dev, entry);
+}
+
+/* One step of this row; true: something ended. *due: the next one's. */
+static bool run_row(struct fake_device *dev, int row, uint64_t now,
+		    uint64_t *due)
+{
+	struct fake_endpoint *ep = &dev->endpoints[row];
+	uint32_t tried = 0;		/* streams, a bit each */
+	struct urb_entry *entry;
+
+	entry = find_cancelled(ep);
+	if (entry) {
+		entry->urb->xfer = URB_XFER_CANCELLED;
+		end_entry(dev, ep, entry);
+		return true;
+	}
+	TAILQ_FOREACH(entry, &ep->queue, link) {
+		uint32_t bit = 1u << entry->urb->stream;
+
+		if (tried & bit)
+			continue;
+		tried |= bit;
+		if (run_entry(dev, entry, now, due)) {
+			end_entry(dev, ep, entry);
+			return true;
+		}
+		if (!dev->streams[row])
+			break;		/* one behind the other */
+	}
+	return false;
 }
 
 static void run_device(evutil_socket_t fd, short what, void *arg)
@@ -270,6 +306,25 @@ static uint64_t due_of(struct fake_endpoint *ep, const struct urb *urb)
 	return ep->busy;
 }
 
+/* The faults of submit() itself; 0: none of them. */
+static int refuse(struct fake_device *dev, struct fake_endpoint *ep)
+{
+	int r;
+
+	if (ep->fault == FAKE_FAULT_NO_ROOM)
+		r = -EAGAIN;
+	else if (ep->fault == FAKE_FAULT_NO_MEMORY)
+		r = -ENOMEM;
+	else if (ep->fault == FAKE_FAULT_INVAL)
+		r = -EINVAL;
+	else
+		return 0;
+	if (take_fault(ep) == FAKE_FAULT_NONE)
+		return 0;
+	fake_kick(dev);
+	return r;
+}
+
 static int submit_urb(void *bdev, struct urb *urb)
 {
 	struct fake_device *dev = bdev;
@@ -277,14 +332,13 @@ static int submit_urb(void *bdev, struct urb *urb)
 	int row = control ? 0 : endpoint_row(urb->address);
 	struct fake_endpoint *ep = &dev->endpoints[row];
 	struct urb_entry *entry;
+	int r;
 
 	if (!dev->plugged)
 		return -ENODEV;
-	if (ep->fault == FAKE_FAULT_NO_ROOM &&
-	    take_fault(ep) == FAKE_FAULT_NO_ROOM) {
-		fake_kick(dev);
-		return -EAGAIN;
-	}
+	r = refuse(dev, ep);
+	if (r)
+		return r;
 	entry = pool_take(&dev->fake->entries);
 	if (!entry)
 		return -ENOMEM;
@@ -324,6 +378,8 @@ static void to_default(struct fake_device *dev)
 	dev->halted = 0;
 	for (size_t i = 0; i < sizeof(dev->alternates); i++)
 		dev->alternates[i] = 0;
+	for (int row = 0; row < ENDPOINT_ROWS; row++)
+		dev->streams[row] = 0;
 	if (dev->model->reset)
 		dev->model->reset(dev);
 }
@@ -373,6 +429,8 @@ static int set_interface(void *bdev, unsigned int interface,
 	dev->halted = 0;
 	if (dev->model->set_interface)
 		dev->model->set_interface(dev);
+	for (int row = 0; row < ENDPOINT_ROWS; row++)
+		dev->streams[row] = 0;	/* all have one interface */
 	return 0;
 }
 
@@ -383,6 +441,35 @@ static int clear_halt(void *bdev, uint8_t address)
 	if (!dev->plugged)
 		return -ENODEV;
 	dev->halted &= ~(1u << endpoint_row(address));
+	return 0;
+}
+
+static int alloc_streams(void *bdev, unsigned int streams, uint32_t rows)
+{
+	struct fake_device *dev = bdev;
+
+	if (!dev->plugged)
+		return -ENODEV;
+	if (dev->info.speed < BACKEND_SPEED_SUPER || !dev->model->streams)
+		return -EINVAL;
+	if (streams > dev->model->streams)
+		streams = dev->model->streams;
+	for (; rows; rows &= rows - 1)
+		dev->streams[__builtin_ctz(rows)] = streams;
+	return streams;
+}
+
+static int free_streams(void *bdev, uint32_t rows)
+{
+	struct fake_device *dev = bdev;
+
+	if (!dev->plugged)
+		return -ENODEV;
+	for (uint32_t r = rows; r; r &= r - 1)
+		if (!dev->streams[__builtin_ctz(r)])
+			return -EINVAL;
+	for (; rows; rows &= rows - 1)
+		dev->streams[__builtin_ctz(rows)] = 0;
 	return 0;
 }
 
@@ -399,8 +486,6 @@ void fake_plug(struct fake_device *dev)
 	dev->plugged = true;
 	dev->configuration = dev->info.configuration;
 	to_default(dev);
-	for (int row = 0; row < ENDPOINT_ROWS; row++)
-		dev->endpoints[row].hangs = false;
 	dev->device = dev->fake->sink->arrived(&dev->info, dev,
 					       dev->fake->user);
 	if (!dev->device)
@@ -576,6 +661,8 @@ const struct backend_ops backend_fake_ops = {
 	.set_interface = set_interface,
 	.clear_halt = clear_halt,
 	.reset = reset_device,
+	.alloc_streams = alloc_streams,
+	.free_streams = free_streams,
 	.submit = submit_urb,
 	.cancel = cancel_urb,
 };

@@ -24,10 +24,15 @@ enum fake_fault_kind {
 	FAKE_FAULT_STALL,	/* and the endpoint is halted, unless 0 */
 	FAKE_FAULT_SHORT,	/* half of the data */
 	FAKE_FAULT_IO,
-	FAKE_FAULT_OVERFLOW,
+	FAKE_FAULT_OVERFLOW,	/* all of the data, and more */
 	FAKE_FAULT_HANG,	/* never ends by itself */
 	FAKE_FAULT_UNPLUG,
 	FAKE_FAULT_NO_ROOM,	/* submit() gives -EAGAIN once */
+	FAKE_FAULT_PARTIAL,	/* half of the data, then as IO */
+	FAKE_FAULT_CUT,		/* half of the data, then as HANG */
+	FAKE_FAULT_SHUTDOWN,	/* as of an endpoint that is not there */
+	FAKE_FAULT_NO_MEMORY,	/* submit() gives -ENOMEM */
+	FAKE_FAULT_INVAL,	/* submit() gives -EINVAL */
 };
 
 /* A kind of device. */
@@ -37,6 +42,7 @@ struct fake_model {
 	uint16_t vendor, product;
 	const char *manufacturer_name, *product_name;
 	uint8_t class_code[3];
+	unsigned int streams;	/* of bulk endpoints at super speed */
 	/* Append the configurations for this speed; returns their bytes. */
 	size_t (*configs)(enum backend_speed speed, uint8_t *out, size_t size);
 	int (*init)(struct fake_device *dev, unsigned long size);
@@ -48,8 +54,9 @@ struct fake_model {
 	int (*control)(struct fake_device *dev, const uint8_t *setup,
 		       uint8_t *data, size_t len);
 	/*
-	 * A bulk, interrupt or isochronous transfer is at the head of its endpoint. Sets
-	 * xfer and actual; false: the device is not ready (NAK).
+	 * A bulk, interrupt or isochronous transfer is at the head of its
+	 * endpoint, or stream. Sets xfer and actual; false: the device is not
+	 * ready (NAK).
 	 */
 	bool (*transfer)(struct fake_device *dev, struct urb *urb);
 	void (*reset)(struct fake_device *dev);
@@ -67,7 +74,6 @@ struct fake_endpoint {
 	uint32_t n_dry;			/* and had nothing left when more came */
 	unsigned int fault_after;	/* transfers from now; with fault */
 	enum fake_fault_kind fault;
-	bool hangs;
 	uint64_t n_executed;
 };
 
@@ -75,6 +81,7 @@ struct fake_endpoint {
 struct fake_execution {
 	uint32_t number;
 	uint8_t address;
+	uint16_t stream;
 };
 
 struct fake_device {
@@ -92,6 +99,7 @@ struct fake_device {
 	_Atomic uint32_t halted;	/* rows */
 	_Atomic unsigned int configuration;
 	_Atomic uint8_t alternates[4];
+	_Atomic uint16_t streams[ENDPOINT_ROWS];	/* allocated */
 	uint8_t address;
 	struct fake_endpoint endpoints[ENDPOINT_ROWS];
 	struct fake_execution *executions;

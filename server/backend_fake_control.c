@@ -5,8 +5,9 @@
  * model's.
  *
  * Vendor requests of every fake device (bmRequestType 0xc0 or 0x40):
- *   0xe0 IN   wIndex = endpoint: what was executed on it: for each the
- *             number, 32 bits little-endian, in order; the last that fit
+ *   0xe0 IN   wIndex = endpoint, wValue = stream: what was executed on it:
+ *             for each the number, 32 bits little-endian, in order; the last
+ *             that fit
  *   0xe1 OUT  wIndex = endpoint, wValue = kind | transfers before it << 8:
  *             a fault (enum fake_fault_kind)
  *   0xe2 OUT  wIndex = endpoint, wValue = ms: delay of each transfer
@@ -155,18 +156,20 @@ static int standard_request(struct fake_device *dev, const uint8_t *setup,
 }
 
 static int give_executions(const struct fake_device *dev, uint8_t address,
-			   uint8_t *data, size_t len)
+			   uint16_t stream, uint8_t *data, size_t len)
 {
 	size_t skip = 0, n = 0, at = 0;
 
 	for (size_t i = 0; i < dev->n_executions; i++)
-		n += dev->executions[i].address == address;
+		n += dev->executions[i].address == address &&
+		     dev->executions[i].stream == stream;
 	if (n > len / 4)
 		skip = n - len / 4;
 	for (size_t i = 0; i < dev->n_executions; i++) {
 		uint32_t number = dev->executions[i].number;
 
-		if (dev->executions[i].address != address)
+		if (dev->executions[i].address != address ||
+		    dev->executions[i].stream != stream)
 			continue;
 		if (skip) {
 			skip--;
@@ -187,7 +190,7 @@ static bool test_request(struct fake_device *dev, const uint8_t *setup,
 
 	*r = 0;
 	if (setup[0] == 0xc0 && setup[1] == REQUEST_EXECUTIONS) {
-		*r = give_executions(dev, index, data, len);
+		*r = give_executions(dev, index, value, data, len);
 		return true;
 	}
 	if (setup[0] != 0x40)

@@ -4,8 +4,8 @@
  *
  * zero, in the manner of Linux's g_zero: configuration 3 is source and sink
  * (0x81 gives zeros, 0x01 takes anything, 0x82 and 0x02 the same as interrupt
- * endpoints), configuration 2 a loopback (what 0x01 takes, 0x81 gives). The
- * vendor requests 0x5b and 0x5c keep and give back up to 4 KiB.
+ * endpoints), configuration 2 a loopback (what 0x01 takes, 0x81 gives; with
+ * streams each for itself). The vendor requests 0x5b and 0x5c keep and give back up to 4 KiB.
  *
  * keyboard: a boot keyboard. Each vendor OUT request 0xe4 types the key
  * wValue: a report with it, then one without.
@@ -15,6 +15,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Of bulk endpoints at super speed: 2^4. */
+#define STREAMS_LOG 4
+#define STREAMS (1u << STREAMS_LOG)
 
 static size_t put_bytes(uint8_t *out, size_t at, const uint8_t *from, size_t n)
 {
@@ -32,7 +36,8 @@ static size_t put_endpoint(uint8_t *out, size_t at, enum backend_speed speed,
 	unsigned int size = type == 2 ? bulk : 64;
 	const uint8_t ep[] = { 7, 5, address, type, size & 0xff, size >> 8,
 			       type == 3 ? 4 : 0 };
-	const uint8_t companion[] = { 6, 48, 0, 0, type == 3 ? 64 : 0, 0 };
+	const uint8_t companion[] = { 6, 48, 0, type == 2 ? STREAMS_LOG : 0,
+				      type == 3 ? 64 : 0, 0 };
 
 	at = put_bytes(out, at, ep, sizeof(ep));
 	if (super)
@@ -44,11 +49,16 @@ static size_t put_endpoint(uint8_t *out, size_t at, enum backend_speed speed,
 
 #define LOOP_MAX (64 * 1024)
 
+/* A FIFO of the loopback. */
+struct loop {
+	uint8_t *bytes;
+	size_t n;
+};
+
 struct zero {
 	uint8_t kept[4096];
 	size_t n_kept;
-	uint8_t *loop;		/* FIFO of the loopback */
-	size_t n_loop;
+	struct loop loops[1 + STREAMS];	/* by stream */
 };
 
 static size_t zero_config(enum backend_speed speed, uint8_t *out, uint8_t value)
@@ -86,16 +96,20 @@ static int zero_init(struct fake_device *dev, unsigned long size)
 	if (!z)
 		return -ENOMEM;
 	dev->model_state = z;
-	z->loop = malloc(LOOP_MAX);
-	return z->loop ? 0 : -ENOMEM;
+	for (unsigned int i = 0; i <= STREAMS; i++) {
+		z->loops[i].bytes = malloc(LOOP_MAX);
+		if (!z->loops[i].bytes)
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 static void zero_deinit(struct fake_device *dev)
 {
 	struct zero *z = dev->model_state;
 
-	if (z)
-		free(z->loop);
+	for (unsigned int i = 0; z && i <= STREAMS; i++)
+		free(z->loops[i].bytes);
 	free(z);
 }
 
@@ -123,22 +137,23 @@ static int zero_control(struct fake_device *dev, const uint8_t *setup,
 static bool loop_transfer(struct fake_device *dev, struct urb *urb)
 {
 	struct zero *z = dev->model_state;
+	struct loop *loop = &z->loops[urb->stream];
 	size_t n = urb->length;
 
 	if (urb_is_in(urb)) {
-		if (!z->n_loop && urb->length)
+		if (!loop->n && urb->length)
 			return false;
-		if (n > z->n_loop)
-			n = z->n_loop;
-		memcpy(urb_data(urb), z->loop, n);
-		z->n_loop -= n;
-		memmove(z->loop, z->loop + n, z->n_loop);
+		if (n > loop->n)
+			n = loop->n;
+		memcpy(urb_data(urb), loop->bytes, n);
+		loop->n -= n;
+		memmove(loop->bytes, loop->bytes + n, loop->n);
 	} else {
-		if (n > LOOP_MAX - z->n_loop)
+		if (n > LOOP_MAX - loop->n)
 			return false;
 		if (n)
-			memcpy(z->loop + z->n_loop, urb_data(urb), n);
-		z->n_loop += n;
+			memcpy(loop->bytes + loop->n, urb_data(urb), n);
+		loop->n += n;
 	}
 	urb->actual = n;
 	fake_kick(dev);		/* the other direction may go on */
@@ -164,6 +179,7 @@ const struct fake_model fake_model_zero = {
 	.manufacturer_name = "Linux Foundation",
 	.product_name = "Gadget Zero",
 	.class_code = { 0xff, 0, 0 },
+	.streams = STREAMS,
 	.configs = zero_configs,
 	.init = zero_init,
 	.deinit = zero_deinit,

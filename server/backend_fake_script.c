@@ -7,10 +7,10 @@
  *          [serial=TEXT] [product=TEXT] [size=MiB] [unplugged]
  *   at MS plug|unplug BUSID
  *   delay BUSID ENDPOINT MS
- *   fault BUSID ENDPOINT AFTER stall|short|io|overflow|hang|unplug|noroom
+ *   fault BUSID ENDPOINT AFTER KIND
  *
  * MODEL: zero, keyboard, disk, isoc. ENDPOINT: the address, 0x81. AFTER: so many
- * transfers later. MS: from the start on.
+ * transfers later. KIND: see parse_fault(). MS: from the start on.
  */
 #include "server/backend_fake.h"
 
@@ -241,6 +241,10 @@ static int parse_fault(struct script *s)
 		[FAKE_FAULT_IO] = "io", [FAKE_FAULT_OVERFLOW] = "overflow",
 		[FAKE_FAULT_HANG] = "hang", [FAKE_FAULT_UNPLUG] = "unplug",
 		[FAKE_FAULT_NO_ROOM] = "noroom",
+		[FAKE_FAULT_PARTIAL] = "partial", [FAKE_FAULT_CUT] = "cut",
+		[FAKE_FAULT_SHUTDOWN] = "shutdown",
+		[FAKE_FAULT_NO_MEMORY] = "nomemory",
+		[FAKE_FAULT_INVAL] = "inval",
 	};
 	struct fake_endpoint *ep;
 	unsigned long after;

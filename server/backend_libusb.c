@@ -206,9 +206,22 @@ static void fill_transfer(struct lusb_transfer *t)
 				  urb->length, end_transfer, t, 0);
 	if (urb->type == URB_TYPE_INTERRUPT)
 		transfer->type = LIBUSB_TRANSFER_TYPE_INTERRUPT;
+	if (urb->stream) {
+		transfer->type = LIBUSB_TRANSFER_TYPE_BULK_STREAM;
+		libusb_transfer_set_stream_id(transfer, urb->stream);
+	}
 	transfer->flags = 0;
 	if (urb->zero_packet)
 		transfer->flags = LIBUSB_TRANSFER_ADD_ZERO_PACKET;
+}
+
+/* Others give theirs back when they end, and then there is some. */
+int lusb_no_memory(struct lusb *lusb)
+{
+	if (!lusb->n_running)
+		return -ENOMEM;
+	lusb->starved = true;
+	return -EAGAIN;
 }
 
 /* libusb_submit_transfer() failed with r: what submit() is to return. */
@@ -219,10 +232,7 @@ static int submit_error(struct lusb *lusb, const struct lusb_device *dev, int r)
 		look_soon(lusb);
 		return -ENODEV;
 	case LIBUSB_ERROR_NO_MEM:
-		if (!lusb->n_running)
-			return -ENOMEM;
-		lusb->starved = true;
-		return -EAGAIN;
+		return lusb_no_memory(lusb);
 	case LIBUSB_ERROR_INVALID_PARAM:
 	case LIBUSB_ERROR_NOT_SUPPORTED:
 		return -EINVAL;
@@ -432,6 +442,8 @@ const struct backend_ops backend_libusb_ops = {
 	.set_interface = lusb_set_interface,
 	.clear_halt = lusb_clear_halt,
 	.reset = lusb_reset,
+	.alloc_streams = lusb_alloc_streams,
+	.free_streams = lusb_free_streams,
 	.submit = submit_urb,
 	.cancel = cancel_urb,
 };

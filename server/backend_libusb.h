@@ -78,6 +78,10 @@ void lusb_scan(struct lusb *lusb);
 unsigned int lusb_scan_configuration(const struct lusb_device *dev);
 void lusb_device_free(struct lusb_device *dev);
 
+/* backend_libusb.c: usbfs had no memory for a transfer: what submit() is to
+ * return. */
+int lusb_no_memory(struct lusb *lusb);
+
 /* backend_libusb_raw.c: large control transfers, as in backend_ops. */
 int lusb_raw_submit(struct lusb_device *dev, struct urb *urb);
 void lusb_raw_cancel(struct lusb_device *dev, struct urb *urb);
@@ -104,5 +108,7 @@ int lusb_set_interface(void *bdev, unsigned int interface,
 		       unsigned int alternate);
 int lusb_clear_halt(void *bdev, uint8_t address);
 int lusb_reset(void *bdev);
+int lusb_alloc_streams(void *bdev, unsigned int streams, uint32_t rows);
+int lusb_free_streams(void *bdev, uint32_t rows);
 
 #endif

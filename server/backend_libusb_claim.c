@@ -23,6 +23,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "server/endpoint.h"
 
 #define CONTROL_MS 1000
 
@@ -43,6 +44,7 @@ static int to_errno(int r)
 		return -EPIPE;
 	case LIBUSB_ERROR_NOT_FOUND:
 	case LIBUSB_ERROR_INVALID_PARAM:
+	case LIBUSB_ERROR_NOT_SUPPORTED:
 		return -EINVAL;
 	default:
 		return -EIO;
@@ -293,6 +295,35 @@ int lusb_clear_halt(void *bdev, uint8_t address)
 	unsigned int endpoint = address;
 
 	return ioctl(dev->fd, USBDEVFS_CLEAR_HALT, &endpoint) < 0 ? -errno : 0;
+}
+
+/* What `rows` names, as libusb wants it; returns how many. */
+static int name_endpoints(uint32_t rows, unsigned char *addresses)
+{
+	int n = 0;
+
+	for (; rows; rows &= rows - 1)
+		addresses[n++] = endpoint_row_address(__builtin_ctz(rows));
+	return n;
+}
+
+int lusb_alloc_streams(void *bdev, unsigned int streams, uint32_t rows)
+{
+	unsigned char addresses[ENDPOINT_ROWS];
+	struct lusb_device *dev = bdev;
+	int n = name_endpoints(rows, addresses), r;
+
+	r = libusb_alloc_streams(dev->handle, streams, addresses, n);
+	return r > 0 ? r : to_errno(r ? r : LIBUSB_ERROR_OTHER);
+}
+
+int lusb_free_streams(void *bdev, uint32_t rows)
+{
+	unsigned char addresses[ENDPOINT_ROWS];
+	struct lusb_device *dev = bdev;
+	int n = name_endpoints(rows, addresses);
+
+	return to_errno(libusb_free_streams(dev->handle, addresses, n));
 }
 
 /* libusb claims the interfaces again. NOT_FOUND: it is another device now. */

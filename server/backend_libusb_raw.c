@@ -83,11 +83,8 @@ static int submit_error(struct lusb *lusb, int error)
 	case ENODEV:
 	case ESHUTDOWN:
 		return -ENODEV;
-	case ENOMEM:	/* what runs will give some back */
-		if (!lusb->n_running && TAILQ_EMPTY(&lusb->raws))
-			return -ENOMEM;
-		lusb->starved = true;
-		return -EAGAIN;
+	case ENOMEM:
+		return lusb_no_memory(lusb);
 	case EINVAL:
 		return -EINVAL;
 	default:
@@ -118,7 +115,7 @@ int lusb_raw_submit(struct lusb_device *dev, struct urb *urb)
 		return -EIO;
 	}
 	if (ioctl(dev->raw_fd, USBDEVFS_SUBMITURB, &raw->usbfs) < 0) {
-		r = errno;
+		r = submit_error(dev->lusb, errno);
 		if (!dev->n_raw)
 			unwatch(dev);
 		free(raw);

@@ -121,7 +121,26 @@ static void set_active(struct device *dev, unsigned int configuration)
 {
 	dev->configuration = configuration;
 	memset(dev->alternates, 0, sizeof(dev->alternates));
+	memset(dev->streams, 0, sizeof(dev->streams));
 	find_endpoints(dev);
+}
+
+/* The rows of an interface's endpoints. */
+static uint32_t rows_of(const struct device *dev, unsigned int interface)
+{
+	uint32_t rows = 0;
+
+	for (int row = 1; row < ENDPOINT_ROWS; row++)
+		if (dev->exists & (1u << row) &&
+		    dev->endpoints[row].interface == interface)
+			rows |= 1u << row;
+	return rows;
+}
+
+static void set_streams(struct device *dev, uint32_t rows, uint16_t n)
+{
+	for (; rows; rows &= rows - 1)
+		dev->streams[__builtin_ctz(rows)] = n;
 }
 
 /* ---- claim and return --------------------------------------------------- */
@@ -205,6 +224,21 @@ int device_return(struct device *dev, bool reset, device_done_fn done,
 
 /* ---- state calls -------------------------------------------------------- */
 
+/* A configuration that is set again does away with them, its call may not. */
+static void free_all_streams(struct device *dev)
+{
+	uint32_t rows;
+
+	for (int i = 0; i < DESCRIPTOR_INTERFACES_MAX; i++) {
+		rows = rows_of(dev, i);
+		for (int row = 1; row < ENDPOINT_ROWS; row++)
+			if (!dev->streams[row])
+				rows &= ~(1u << row);
+		if (rows)
+			dev->ops->free_streams(dev->bdev, rows);
+	}
+}
+
 static int call_in_worker(void *arg)
 {
 	struct device *dev = arg;
@@ -212,6 +246,7 @@ static int call_in_worker(void *arg)
 
 	switch (urb->type) {
 	case URB_TYPE_SET_CONFIGURATION:
+		free_all_streams(dev);
 		return dev->ops->set_configuration(dev->bdev, urb->value);
 	case URB_TYPE_SET_INTERFACE:
 		return dev->ops->set_interface(dev->bdev, urb->index,
@@ -220,6 +255,11 @@ static int call_in_worker(void *arg)
 		return dev->ops->clear_halt(dev->bdev, urb->value);
 	case URB_TYPE_RESET:
 		return dev->ops->reset(dev->bdev);
+	case URB_TYPE_ALLOC_STREAMS:
+		return dev->ops->alloc_streams(dev->bdev, urb->value,
+					       urb->rows);
+	case URB_TYPE_FREE_STREAMS:
+		return dev->ops->free_streams(dev->bdev, urb->rows);
 	case URB_TYPE_CONTROL:
 	case URB_TYPE_BULK:
 	case URB_TYPE_INTERRUPT:
@@ -260,9 +300,13 @@ static void note_active(struct device *dev, const struct urb *urb)
 	if (urb->type == URB_TYPE_RESET)
 		set_active(dev, dev->configuration);
 	if (urb->type == URB_TYPE_SET_INTERFACE) {
+		set_streams(dev, rows_of(dev, urb->index), 0);
 		dev->alternates[urb->index] = urb->value;
 		find_endpoints(dev);
 	}
+	if (urb->type == URB_TYPE_ALLOC_STREAMS ||
+	    urb->type == URB_TYPE_FREE_STREAMS)
+		set_streams(dev, urb->rows, urb->actual);
 }
 
 static void call_done(int r, void *arg)
@@ -272,8 +316,10 @@ static void call_done(int r, void *arg)
 
 	dev->call = NULL;
 	device_set_state(dev, DEVICE_STATE_CLAIMED);
-	note_result(urb, r);
-	if (!r)
+	if (r > 0)
+		urb->actual = r;	/* streams granted */
+	note_result(urb, r < 0 ? r : 0);
+	if (r >= 0)
 		note_active(dev, urb);
 	dev->call_done(urb);
 }
@@ -294,6 +340,26 @@ static bool has_alternate(const struct device *dev, const struct urb *urb)
 	return false;
 }
 
+/* Bulk endpoints of one interface; to be allocated: without streams yet. */
+static bool can_stream(const struct device *dev, const struct urb *urb)
+{
+	uint32_t rows = urb->rows;
+	int first = __builtin_ctz(rows);
+
+	if (rows & ~dev->exists ||
+	    rows & ~rows_of(dev, dev->endpoints[first].interface))
+		return false;
+	for (; rows; rows &= rows - 1) {
+		int row = __builtin_ctz(rows);
+
+		if ((dev->endpoints[row].attributes & 3) != DESCRIPTOR_TYPE_BULK)
+			return false;
+		if (urb->type == URB_TYPE_ALLOC_STREAMS && dev->streams[row])
+			return false;
+	}
+	return true;
+}
+
 /* Is there such a configuration, setting or endpoint? */
 static bool makes_sense(const struct device *dev, const struct urb *urb)
 {
@@ -308,6 +374,9 @@ static bool makes_sense(const struct device *dev, const struct urb *urb)
 		row = endpoint_row(urb->value);
 		return row > 0 && dev->exists & (1u << row);
 	}
+	if (urb->type == URB_TYPE_ALLOC_STREAMS ||
+	    urb->type == URB_TYPE_FREE_STREAMS)
+		return can_stream(dev, urb);
 	return true;
 }
 
@@ -333,19 +402,26 @@ static int start_call(struct device *dev, struct urb *urb, device_call_fn done)
 
 uint32_t device_affects(const struct device *dev, const struct urb *urb)
 {
-	uint32_t rows = 0;
 	int row;
 
-	if (urb->type == URB_TYPE_SET_INTERFACE) {
-		for (row = 1; row < ENDPOINT_ROWS; row++)
-			if (dev->exists & (1u << row) &&
-			    dev->endpoints[row].interface == urb->index)
-				rows |= 1u << row;
-		return rows;
-	}
-	if (urb->type == URB_TYPE_CLEAR_HALT) {
+	switch (urb->type) {
+	case URB_TYPE_SET_INTERFACE:
+		return rows_of(dev, urb->index);
+	case URB_TYPE_CLEAR_HALT:
 		row = endpoint_row(urb->value);
 		return row > 0 ? 1u << row : 0;
+	case URB_TYPE_ALLOC_STREAMS:
+	case URB_TYPE_FREE_STREAMS:
+		/* usbfs ends all transfers of the interface */
+		row = __builtin_ctz(urb->rows);
+		return rows_of(dev, dev->endpoints[row].interface);
+	case URB_TYPE_SET_CONFIGURATION:
+	case URB_TYPE_RESET:
+	case URB_TYPE_CONTROL:
+	case URB_TYPE_BULK:
+	case URB_TYPE_INTERRUPT:
+	case URB_TYPE_ISOC:
+		break;
 	}
 	return ~0u;
 }
@@ -361,7 +437,7 @@ static enum descriptor_type descriptor_type(const struct urb *urb)
 	return DESCRIPTOR_TYPE_INTERRUPT;
 }
 
-/* Is urb's endpoint there, and of its kind? */
+/* Is urb's endpoint there, of its kind, with its stream? */
 static bool is_for_endpoint(const struct device *dev, struct urb *urb)
 {
 	int row = endpoint_row(urb->address);
@@ -372,7 +448,9 @@ static bool is_for_endpoint(const struct device *dev, struct urb *urb)
 		urb->xfer = URB_XFER_SHUTDOWN;
 		return false;
 	}
-	if ((dev->endpoints[row].attributes & 3) != descriptor_type(urb)) {
+	if ((dev->endpoints[row].attributes & 3) != descriptor_type(urb) ||
+	    urb->stream > dev->streams[row] ||
+	    !urb->stream != !dev->streams[row]) {
 		urb->verdict = URB_VERDICT_INVAL;
 		return false;
 	}

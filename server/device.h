@@ -49,6 +49,7 @@ struct device {
 	uint32_t exists;		/* a bit per row of endpoints[] */
 	struct descriptor_endpoint endpoints[ENDPOINT_ROWS];
 	uint64_t isoc_end[ENDPOINT_ROWS];	/* see frame_place() */
+	uint16_t streams[ENDPOINT_ROWS];	/* allocated */
 
 	/* what the worker is at */
 	bool reset_at_return;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * endpoint - the row of numbered URBs of one endpoint address, and the rules
- * of usbip.x for it: order, duplicates, acknowledgement, stop, unlink. Does
- * no I/O: what is to be done is told through endpoint_ops.
+ * endpoint - the row of numbered URBs of one endpoint address, or of one of
+ * its streams, and the rules of usbip.x for it: order, duplicates,
+ * acknowledgement, stop, unlink. Does no I/O: what is to be done is told
+ * through endpoint_ops.
  */
 #ifndef USBIP_SERVER_ENDPOINT_H
 #define USBIP_SERVER_ENDPOINT_H
@@ -52,7 +53,10 @@ struct endpoint_ops {
 };
 
 struct endpoint {
+	STAILQ_ENTRY(endpoint) link;	/* these two are the owner's */
+	SLIST_ENTRY(endpoint) by_stream;
 	uint8_t address;
+	uint16_t stream;		/* 0: the endpoint's own row */
 	TAILQ_HEAD(endpoint_row, urb) row;	/* by number, all after acked */
 	uint32_t next;		/* the number that is to be executed next */
 	uint32_t acked;		/* replies up to here have arrived */
@@ -72,7 +76,7 @@ enum endpoint_taken {
 	ENDPOINT_TAKEN,		/* the answer comes, or has been given */
 	ENDPOINT_STALE,
 	ENDPOINT_DELAY,
-	ENDPOINT_INVAL,
+	ENDPOINT_INVAL,		/* there is no such row, or can be no such number */
 };
 
 void endpoint_init(struct endpoint *ep, uint8_t address,

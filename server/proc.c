@@ -157,20 +157,6 @@ static bool_t leave_out(void *res, size_t size, struct svc_req *rq)
 	return FALSE;
 }
 
-bool_t usbip_alloc_streams_1_svc(usbip_streams_args *args, usbip_state_res *res,
-				 struct svc_req *rq)
-{
-	xdr_free((xdrproc_t)xdr_usbip_streams_args, (char *)args);
-	return leave_out(res, sizeof(*res), rq);
-}
-
-bool_t usbip_free_streams_1_svc(usbip_streams_args *args, usbip_state_res *res,
-				struct svc_req *rq)
-{
-	xdr_free((xdrproc_t)xdr_usbip_streams_args, (char *)args);
-	return leave_out(res, sizeof(*res), rq);
-}
-
 bool_t usbip_suspend_1_svc(usbip_suspend_args *args, usbip_state_res *res,
 			   struct svc_req *rq)
 {

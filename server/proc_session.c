@@ -209,21 +209,23 @@ bool_t usbip_renew_1_svc(usbip_renew_args *args, usbip_renew_res *res,
 			 struct svc_req *rq)
 {
 	struct session *s;
-	int row;
 
 	memset(res, 0, sizeof(*res));
 	s = proc_session(rq, args->session, &res->status);
 	if (!s)
 		return TRUE;
 	for (unsigned int i = 0; i < args->acks.acks_len; i++)
-		if (endpoint_row(args->acks.acks_val[i].endpoint) < 0) {
+		if (endpoint_row(args->acks.acks_val[i].endpoint & 0xffff) < 0) {
 			res->status = USBIP_INVAL;
 			return TRUE;
 		}
 	proc_come_home(s, rpcsrv_conn(rq));
 	for (unsigned int i = 0; i < args->acks.acks_len; i++) {
-		row = endpoint_row(args->acks.acks_val[i].endpoint);
-		session_ack(s, row, args->acks.acks_val[i].acked);
+		const usbip_ack *ack = &args->acks.acks_val[i];
+
+		session_ack(s, endpoint_row(ack->endpoint & 0xffff),
+			    ack->endpoint >> USBIP_PIPE_STREAM_SHIFT,
+			    ack->acked);
 	}
 	res->status = USBIP_OK;
 	res->usbip_renew_res_u.lease = s->lease;

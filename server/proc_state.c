@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * proc_state - SET_CONFIGURATION, SET_INTERFACE, CLEAR_HALT and RESET: calls
- * that are numbered in endpoint 0's row. They are answered by
- * proc_urb_ended(), as transfers without data.
+ * proc_state - SET_CONFIGURATION, SET_INTERFACE, CLEAR_HALT, RESET,
+ * ALLOC_STREAMS and FREE_STREAMS: calls that are numbered in endpoint 0's row.
+ * They are answered by proc_urb_ended(), as transfers without data.
  */
 #include "server/proc.h"
 
@@ -10,10 +10,19 @@
 
 #include "server/urb.h"
 
-/* value and index: as enum urb_type says; valid: do they make sense? */
-static bool_t submit_state(struct svc_req *rq, enum urb_type type,
-			   const usbip_submit *submit, unsigned int value,
-			   unsigned int index, bool valid, usbip_state_res *res)
+/* 65534 and 65535 mean something else to USB 3 (8.12.1.4). */
+#define STREAMS_MAX 65533
+
+/* The arguments, as enum urb_type says; valid: do they make sense? */
+struct state_call {
+	enum urb_type type;
+	unsigned int value, index;
+	uint32_t rows;
+	bool valid;
+};
+
+static bool_t submit_call(struct svc_req *rq, const usbip_submit *submit,
+			  const struct state_call *call, usbip_state_res *res)
 {
 	struct session *s;
 	struct urb *urb;
@@ -24,14 +33,29 @@ static bool_t submit_state(struct svc_req *rq, enum urb_type type,
 		return TRUE;
 	urb = urb_new_in(&proc_target(rq)->urbs);
 	if (urb) {
-		urb->type = type;
-		urb->value = value;
-		urb->index = index;
-		if (!valid || submit->pipe)
+		urb->type = call->type;
+		urb->value = call->value;
+		urb->index = call->index;
+		urb->rows = call->rows;
+		if (!call->valid || submit->pipe)
 			urb->verdict = URB_VERDICT_INVAL;
 	}
 	proc_submit(rq, s, submit, 0, urb);
 	return FALSE;
+}
+
+static bool_t submit_state(struct svc_req *rq, enum urb_type type,
+			   const usbip_submit *submit, unsigned int value,
+			   unsigned int index, bool valid, usbip_state_res *res)
+{
+	const struct state_call call = {
+		.type = type,
+		.value = value,
+		.index = index,
+		.valid = valid,
+	};
+
+	return submit_call(rq, submit, &call, res);
 }
 
 bool_t usbip_set_configuration_1_svc(usbip_set_configuration_args *args,
@@ -65,4 +89,42 @@ bool_t usbip_reset_1_svc(usbip_reset_args *args, usbip_state_res *res,
 			 struct svc_req *rq)
 {
 	return submit_state(rq, URB_TYPE_RESET, &args->submit, 0, 0, true, res);
+}
+
+static bool_t submit_streams(struct svc_req *rq, enum urb_type type,
+			     usbip_streams_args *args, usbip_state_res *res)
+{
+	struct state_call call = {
+		.type = type,
+		.value = args->streams,
+		.valid = args->endpoints.endpoints_len > 0,
+	};
+	const usbip_submit submit = args->submit;
+
+	for (unsigned int i = 0; i < args->endpoints.endpoints_len; i++) {
+		int row = endpoint_row(args->endpoints.endpoints_val[i]);
+
+		if (row > 0)
+			call.rows |= 1u << row;
+		else
+			call.valid = false;
+	}
+	if (type == URB_TYPE_ALLOC_STREAMS)
+		call.valid &= args->streams && args->streams <= STREAMS_MAX;
+	else
+		call.valid &= !args->streams;
+	xdr_free((xdrproc_t)xdr_usbip_streams_args, (char *)args);
+	return submit_call(rq, &submit, &call, res);
+}
+
+bool_t usbip_alloc_streams_1_svc(usbip_streams_args *args, usbip_state_res *res,
+				 struct svc_req *rq)
+{
+	return submit_streams(rq, URB_TYPE_ALLOC_STREAMS, args, res);
+}
+
+bool_t usbip_free_streams_1_svc(usbip_streams_args *args, usbip_state_res *res,
+				struct svc_req *rq)
+{
+	return submit_streams(rq, URB_TYPE_FREE_STREAMS, args, res);
 }

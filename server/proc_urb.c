@@ -2,7 +2,7 @@
 /*
  * proc_urb - CONTROL, BULK, INTERRUPT, ISOC and UNLINK. What a caller may ask for
  * is decided in here, once; behind it lengths and directions are right. Which
- * endpoints there are is decided when the URB's turn comes.
+ * endpoints and streams there are is decided when the URB's turn comes.
  */
 #include "server/proc.h"
 
@@ -211,6 +211,7 @@ static bool_t submit_data(struct svc_req *rq, enum urb_type type,
 			  const usbip_submit *submit,
 			  const usbip_buffer *buffer, usbip_transfer_res *res)
 {
+	unsigned int stream = submit->pipe >> USBIP_PIPE_STREAM_SHIFT;
 	uint8_t address = submit->pipe & USBIP_PIPE_ADDRESS;
 	int row = endpoint_row(address);
 	struct session *s;
@@ -225,7 +226,11 @@ static bool_t submit_data(struct svc_req *rq, enum urb_type type,
 		return TRUE;
 	}
 	urb = new_urb(rq, type, submit, address);
-	if (urb && (!has_known_flags(submit->pipe) ||
+	if (urb && type == URB_TYPE_BULK) {
+		urb->stream = stream;
+		stream = 0;
+	}
+	if (urb && (stream || !has_known_flags(submit->pipe & 0xffff) ||
 		    !take_buffer(urb, buffer)))
 		refuse(urb);
 	proc_submit(rq, s, submit, row, urb);
@@ -309,13 +314,14 @@ bool_t usbip_isoc_1_svc(usbip_isoc_args *args, usbip_isoc_res *res,
 bool_t usbip_unlink_1_svc(usbip_urb *args, usbip_stat_res *res,
 			  struct svc_req *rq)
 {
-	int row = endpoint_row(args->endpoint);
+	int row = endpoint_row(args->endpoint & 0xffff);
+	unsigned int stream = args->endpoint >> USBIP_PIPE_STREAM_SHIFT;
 	struct session *s;
 
 	s = proc_session(rq, args->session, &res->status);
 	if (!s)
 		return TRUE;
 	res->status = row < 0 ? USBIP_INVAL :
-		status_of_taken(session_unlink(s, row, args->number));
+		status_of_taken(session_unlink(s, row, stream, args->number));
 	return TRUE;
 }

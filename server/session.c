@@ -10,6 +10,10 @@
  * start nothing, what they have at the device is cancelled, and when the last
  * of it has come back the call begins (the barrier). An end waits likewise
  * until all rows are idle.
+ *
+ * Each stream has a row of its own beside its endpoint's, made when it is first
+ * used. Streams that were granted once keep their rows to the end, and go on
+ * counting when they are allocated again: the device knows which there are.
  */
 #include "server/session.h"
 
@@ -94,17 +98,29 @@ static void session_set_state(struct session *s, enum session_state next)
 
 static bool is_idle(const struct session *s)
 {
-	for (int i = 0; i < ENDPOINT_ROWS; i++)
-		if (s->rows[i].n_running)
+	const struct endpoint *ep;
+
+	STAILQ_FOREACH(ep, &s->all_rows, link)
+		if (ep->n_running)
 			return false;
 	return true;
+}
+
+/* Is ep, which is not endpoint 0, one of these rows or a stream of one? */
+static bool is_of(const struct endpoint *ep, uint32_t rows)
+{
+	int row = endpoint_row(ep->address);
+
+	return row > 0 && rows & (1u << row);
 }
 
 /* Has everything that the barrier waits for come back? */
 static bool is_drained(const struct session *s)
 {
-	for (int i = 1; i < ENDPOINT_ROWS; i++)
-		if (s->barrier_rows & (1u << i) && s->rows[i].n_running)
+	const struct endpoint *ep;
+
+	STAILQ_FOREACH(ep, &s->all_rows, link)
+		if (is_of(ep, s->barrier_rows) && ep->n_running)
 			return false;
 	return true;
 }
@@ -112,22 +128,25 @@ static bool is_drained(const struct session *s)
 static void end_barrier(struct session *s)
 {
 	uint32_t rows = s->barrier_rows;
+	struct endpoint *ep;
 
 	s->barrier = NULL;
 	s->barrier_rows = 0;
-	for (int i = 1; i < ENDPOINT_ROWS; i++)
-		if (rows & (1u << i))
-			endpoint_release(&s->rows[i]);
+	STAILQ_FOREACH(ep, &s->all_rows, link)
+		if (is_of(ep, rows))
+			endpoint_release(ep);
 }
 
 static int begin_barrier(struct session *s, struct urb *urb)
 {
+	struct endpoint *ep;
+
 	s->barrier = urb;
 	s->barrier_begun = false;
 	s->barrier_rows = s->sessions->ops->affects(s, urb) & ~1u;
-	for (int i = 1; i < ENDPOINT_ROWS; i++)
-		if (s->barrier_rows & (1u << i))
-			endpoint_hold(&s->rows[i]);
+	STAILQ_FOREACH(ep, &s->all_rows, link)
+		if (is_of(ep, s->barrier_rows))
+			endpoint_hold(ep);
 	if (!is_drained(s))
 		return 0;	/* step() begins it */
 	s->barrier_begun = true;
@@ -199,8 +218,23 @@ static void step(struct session *s)
 	}
 }
 
+/* What was granted has rows from now on, and may be used. */
+static void note_streams(struct session *s, const struct urb *urb)
+{
+	if (urb->verdict != URB_VERDICT_TAKEN || urb->xfer != URB_XFER_OK)
+		return;
+	for (uint32_t rows = urb->rows; rows; rows &= rows - 1) {
+		uint16_t *n = &s->n_streams[__builtin_ctz(rows)];
+
+		if (*n < urb->actual)
+			*n = urb->actual;
+	}
+}
+
 void session_done(struct session *s, struct urb *urb)
 {
+	if (urb->type == URB_TYPE_ALLOC_STREAMS)
+		note_streams(s, urb);
 	if (urb == s->barrier)
 		end_barrier(s);
 	endpoint_done(urb);
@@ -209,45 +243,114 @@ void session_done(struct session *s, struct urb *urb)
 
 bool session_run(struct session *s)
 {
+	struct endpoint *ep;
 	bool starved = false;
 
-	for (int i = 0; i < ENDPOINT_ROWS; i++) {
-		if (s->rows[i].starved)
-			endpoint_run(&s->rows[i]);
-		starved |= s->rows[i].starved;
+	STAILQ_FOREACH(ep, &s->all_rows, link) {
+		if (ep->starved)
+			endpoint_run(ep);
+		starved |= ep->starved;
 	}
 	return starved;
+}
+
+/* ---- rows --------------------------------------------------------------- */
+
+static void add_row(struct session *s, struct endpoint *ep, int row,
+		    unsigned int stream)
+{
+	endpoint_init(ep, endpoint_row_address(row), &s->window, &endpoint_ops,
+		      s);
+	ep->stream = stream;
+	ep->held = s->barrier_rows & (1u << row);
+	STAILQ_INSERT_TAIL(&s->all_rows, ep, link);
+	if (stream)
+		SLIST_INSERT_HEAD(&s->streams[stream % SESSION_BUCKETS], ep,
+				  by_stream);
+}
+
+/* NULL: there is no such row (yet). */
+static struct endpoint *find_row(struct session *s, int row,
+				 unsigned int stream)
+{
+	struct endpoint *ep;
+
+	if (!stream)
+		return &s->rows[row];
+	SLIST_FOREACH(ep, &s->streams[stream % SESSION_BUCKETS], by_stream)
+		if (ep->stream == stream &&
+		    ep->address == s->rows[row].address)
+			break;
+	return ep;
+}
+
+/* TAKEN: *epp is it. */
+static enum endpoint_taken make_row(struct session *s, int row,
+				    unsigned int stream, struct endpoint **epp)
+{
+	*epp = find_row(s, row, stream);
+	if (*epp)
+		return ENDPOINT_TAKEN;
+	if (stream > s->n_streams[row])
+		return ENDPOINT_INVAL;
+	*epp = malloc(sizeof(**epp));
+	if (!*epp)
+		return ENDPOINT_DELAY;
+	add_row(s, *epp, row, stream);
+	return ENDPOINT_TAKEN;
 }
 
 enum endpoint_taken session_submit(struct session *s, int row, struct urb *urb,
 				   uint32_t acked)
 {
+	enum endpoint_taken taken;
+	struct endpoint *ep;
+
 	assert(s->state == SESSION_STATE_ACTIVE);
-	endpoint_ack(&s->rows[row], acked);
-	return endpoint_submit(&s->rows[row], urb);
+	taken = make_row(s, row, urb->stream, &ep);
+	if (taken != ENDPOINT_TAKEN) {
+		urb_unref(urb);
+		return taken;
+	}
+	endpoint_ack(ep, acked);
+	return endpoint_submit(ep, urb);
 }
 
-void session_ack(struct session *s, int row, uint32_t acked)
+void session_ack(struct session *s, int row, unsigned int stream,
+		 uint32_t acked)
 {
-	endpoint_ack(&s->rows[row], acked);
+	struct endpoint *ep = find_row(s, row, stream);
+
+	if (ep)
+		endpoint_ack(ep, acked);
 }
 
-enum endpoint_taken session_unlink(struct session *s, int row, uint32_t number)
+enum endpoint_taken session_unlink(struct session *s, int row,
+				   unsigned int stream, uint32_t number)
 {
-	enum endpoint_taken taken = endpoint_unlink(&s->rows[row], number);
+	enum endpoint_taken taken;
+	struct endpoint *ep;
 
+	taken = make_row(s, row, stream, &ep);
+	if (taken != ENDPOINT_TAKEN)
+		return taken;
+	taken = endpoint_unlink(ep, number);
 	step(s);
 	return taken;
 }
+
+/* ---- the end ------------------------------------------------------------ */
 
 static void begin_end(struct session *s)
 {
 	enum urb_xfer xfer = s->why == SESSION_WHY_GONE ? URB_XFER_SHUTDOWN :
 							  URB_XFER_CANCELLED;
 
+	struct endpoint *ep;
+
 	session_set_state(s, SESSION_STATE_ENDING);
-	for (int i = 0; i < ENDPOINT_ROWS; i++)
-		endpoint_end(&s->rows[i], xfer);
+	STAILQ_FOREACH(ep, &s->all_rows, link)
+		endpoint_end(ep, xfer);
 	step(s);
 }
 
@@ -261,10 +364,18 @@ void session_end(struct session *s, enum session_why why)
 		begin_end(s);	/* CLAIMING: session_activate() does */
 }
 
+/* Streams' rows go; the others are empty from here on. */
 static void forget_rows(struct session *s)
 {
-	for (int i = 0; i < ENDPOINT_ROWS; i++)
-		endpoint_deinit(&s->rows[i]);
+	struct endpoint *ep, *next;
+
+	for (ep = STAILQ_FIRST(&s->all_rows); ep; ep = next) {
+		next = STAILQ_NEXT(ep, link);
+		endpoint_deinit(ep);
+		if (ep->stream)
+			free(ep);
+	}
+	STAILQ_INIT(&s->all_rows);
 }
 
 void session_returned(struct session *s, uint64_t now)
@@ -355,9 +466,9 @@ int session_new(struct session **sp, struct sessions *ss,
 	s->deadline = UINT64_MAX;	/* begins with session_activate() */
 	s->window.max_urbs = ss->max_urbs;
 	s->window.max_bytes = ss->max_bytes;
-	for (unsigned int i = 0; i < ENDPOINT_ROWS; i++)
-		endpoint_init(&s->rows[i], endpoint_row_address(i), &s->window,
-			      &endpoint_ops, s);
+	STAILQ_INIT(&s->all_rows);
+	for (int i = 0; i < ENDPOINT_ROWS; i++)
+		add_row(s, &s->rows[i], i, 0);
 	TAILQ_INSERT_HEAD(&ss->list, s, link);
 	ss->n++;
 	*sp = steal_ptr(s);

@@ -16,6 +16,7 @@
 
 #define SESSION_INSTANCE 16
 #define SESSION_HOST_MAX 255
+#define SESSION_BUCKETS 64
 
 enum session_state {
 	SESSION_STATE_CLAIMING,	/* the device is being taken */
@@ -74,6 +75,9 @@ struct session {
 					 * ENDED until when it is remembered */
 	struct endpoint_window window;
 	struct endpoint rows[ENDPOINT_ROWS];
+	STAILQ_HEAD(, endpoint) all_rows;	/* of streams, too */
+	SLIST_HEAD(, endpoint) streams[SESSION_BUCKETS];
+	uint16_t n_streams[ENDPOINT_ROWS];	/* that have, or may have, rows */
 	struct urb *barrier;	/* the state call that holds rows, or NULL */
 	uint32_t barrier_rows;
 	bool barrier_begun;		/* all idle: it is at the device */
@@ -111,11 +115,16 @@ struct session *sessions_find(struct sessions *ss, uint64_t handle,
 uint64_t sessions_tick(struct sessions *ss, uint64_t now,
 		       bool (*expires)(struct session *s));
 
-/* ACTIVE only. row: of endpoint_row(). As endpoint_submit() and so on. */
+/*
+ * ACTIVE only. row: of endpoint_row(). As endpoint_submit() and so on; INVAL:
+ * ALLOC_STREAMS never granted that stream.
+ */
 enum endpoint_taken session_submit(struct session *s, int row, struct urb *urb,
 				   uint32_t acked);
-void session_ack(struct session *s, int row, uint32_t acked);
-enum endpoint_taken session_unlink(struct session *s, int row, uint32_t number);
+void session_ack(struct session *s, int row, unsigned int stream,
+		 uint32_t acked);
+enum endpoint_taken session_unlink(struct session *s, int row,
+				   unsigned int stream, uint32_t number);
 /* What was started has ended: xfer, actual, perhaps verdict are set. */
 void session_done(struct session *s, struct urb *urb);
 /* Try again what the device had no room for. true: some still wait. */

@@ -31,10 +31,10 @@ usbip_stat status_of_taken(enum endpoint_taken taken)
 		return USBIP_OK;
 	case ENDPOINT_STALE:
 		return USBIP_STALE;
-	case ENDPOINT_INVAL:
-		return USBIP_INVAL;
 	case ENDPOINT_DELAY:
 		return USBIP_DELAY;
+	case ENDPOINT_INVAL:
+		return USBIP_INVAL;
 	}
 	return USBIP_HOST_ERROR;
 }

@@ -94,8 +94,9 @@ struct urb *urb_unref(struct urb *urb)
 
 void urb_set_state(struct urb *urb, enum urb_state next)
 {
-	log_debug(LOG_TAG_URB, "urb %02x/%u: %s -> %s", urb->address,
-		  urb->number, state_name(urb->state), state_name(next));
+	log_debug(LOG_TAG_URB, "urb %02x.%u/%u: %s -> %s", urb->address,
+		  urb->stream, urb->number, state_name(urb->state),
+		  state_name(next));
 	assert(may_go(urb->state, next));
 	urb->state = next;
 }

@@ -23,6 +23,8 @@ enum urb_type {
 	URB_TYPE_SET_INTERFACE,		/* index, value */
 	URB_TYPE_CLEAR_HALT,		/* value: the endpoint's address */
 	URB_TYPE_RESET,
+	URB_TYPE_ALLOC_STREAMS,		/* value: streams; rows */
+	URB_TYPE_FREE_STREAMS,		/* rows */
 };
 
 /* What became of a transfer; usbip_xfer is the same on the wire. */
@@ -76,9 +78,11 @@ struct urb {
 	enum urb_type type;
 	enum urb_verdict verdict;
 	uint8_t address;	/* bit 7: direction, also where it is 0 */
+	uint16_t stream;		/* BULK, 0: none */
 	bool short_not_ok, zero_packet;
 	uint8_t setup[8];		/* CONTROL */
 	unsigned int value, index;	/* see urb_type */
+	uint32_t rows;			/* endpoints, a bit each by endpoint_row() */
 	uint32_t length;		/* of the data, both directions */
 	const uint8_t *out;		/* OUT: the data, in a call's record */
 	unsigned int n_packets;		/* ISOC */
@@ -88,7 +92,8 @@ struct urb {
 	bool drained;			/* cancelled for a state call */
 	bool again;			/* cancelled to be executed later */
 	enum urb_xfer xfer;		/* once DONE */
-	uint32_t actual;		/* bytes that went over the bus */
+	uint32_t actual;		/* bytes that went over the bus; of
+					 * ALLOC_STREAMS: streams granted */
 	struct urb_packet *packets;	/* ISOC; MISSED until it ended */
 	uint32_t start_frame;		/* ISOC, once started: frame.h */
 	bool first;			/* when started, nothing else ran */

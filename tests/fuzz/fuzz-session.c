@@ -19,6 +19,7 @@
 
 #define CALLS 4096
 #define NUMBERS 256		/* above the base, of one row */
+#define STREAMS 2
 
 #define ISOC 0x83		/* its type; the others are bulk */
 
@@ -31,7 +32,7 @@ struct world {
 	unsigned int n_calls;
 	struct urb *running[512];
 	unsigned int n_running, n_returning;
-	unsigned char done[4][NUMBERS];
+	unsigned char done[4][1 + STREAMS][NUMBERS];
 	uint32_t base;
 	bool full;
 };
@@ -46,6 +47,12 @@ static int index_of(const struct urb *urb)
 		if (addresses[i] == urb->endpoint->address)
 			return i;
 	return 0;
+}
+
+/* Streams' rows begin with 1. */
+static uint32_t base_of(unsigned int stream)
+{
+	return stream ? 0 : w->base;
 }
 
 static uint32_t affects(struct session *s, const struct urb *urb)
@@ -127,11 +134,13 @@ static void complete(unsigned int which, unsigned int how)
 	urb->actual = urb->xfer == URB_XFER_OK ? urb->length :
 		      how & 8 ? urb->length / 2 : 0;
 	if (urb->xfer == URB_XFER_OK || urb->actual)
-		must(!w->done[row][(urb->number - w->base) % NUMBERS]++);
+		must(!w->done[row][urb->stream][(urb->number -
+				base_of(urb->stream)) % NUMBERS]++);
 	session_done(w->s, urb);
 }
 
-static void submit(int row, unsigned int n, unsigned int how)
+static void submit(int row, unsigned int stream, unsigned int n,
+		   unsigned int how)
 {
 	struct urb *urb = urb_new();
 	void *waiter;
@@ -141,6 +150,7 @@ static void submit(int row, unsigned int n, unsigned int how)
 		return;
 	}
 	urb->address = addresses[row];
+	urb->stream = stream;
 	urb->type = row ? URB_TYPE_BULK : URB_TYPE_CONTROL;
 	urb->length = row ? 64 : 8;
 	if (!row && how & 1) {
@@ -157,28 +167,30 @@ static void submit(int row, unsigned int n, unsigned int how)
 		urb->verdict = URB_VERDICT_INVAL;
 	if (row && !(addresses[row] & 0x80))
 		urb->out = (const uint8_t *)"";
-	urb->number = w->base + n;
+	urb->number = base_of(stream) + n;
 	urb->waiter = waiter = &w->answers[w->n_calls++];
 	if (session_submit(w->s, endpoint_row(addresses[row]), urb,
-			   w->base + (how >> 4 & 7)) != ENDPOINT_TAKEN)
+			   base_of(stream) + (how >> 4 & 7)) != ENDPOINT_TAKEN)
 		count_answer(waiter);
 }
 
 static void step(const uint8_t *in)
 {
 	int row = in[1] & 3, ep_row = endpoint_row(addresses[row]);
+	/* one more than there are, too */
+	unsigned int stream = row && in[0] & 8 ? 1 + (in[0] >> 4) % 3 : 0;
 	unsigned int n = in[1] >> 2;
 
 	switch (in[0] & 7) {
 	case 0:
 	case 1:
-		submit(row, n, in[2]);
+		submit(row, stream, n, in[2]);
 		break;
 	case 2:
-		session_ack(w->s, ep_row, w->base + n);
+		session_ack(w->s, ep_row, stream, base_of(stream) + n);
 		break;
 	case 3:
-		session_unlink(w->s, ep_row, w->base + n);
+		session_unlink(w->s, ep_row, stream, base_of(stream) + n);
 		break;
 	case 4:
 	case 5:
@@ -209,6 +221,7 @@ static void begin(uint8_t how)
 	for (int i = 0; i < ENDPOINT_ROWS; i++) {
 		w->s->rows[i].acked = w->base;
 		w->s->rows[i].next = w->base + 1;
+		w->s->n_streams[i] = i ? STREAMS : 0;
 	}
 }
 

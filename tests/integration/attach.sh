@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The helper without the module, against usbip-rpcd with fake devices.
+# The helper without the module, against usbip-rpcd with fake devices: $program
+# of this folder, given the daemon's port and process id.
 . "$top_srcdir/tests/lib.sh"
 
 dir=$(mktemp -d) || exit 1
@@ -30,7 +31,7 @@ for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 	sleep 0.2
 done
 [ -n "$port" ] || { cat "$dir/log"; echo "Bail out! no usbip-rpcd"; exit 1; }
-timeout 180 "$top_builddir/tests/integration/attach-run" "$port" "$daemon"
+timeout 180 "$top_builddir/tests/integration/${program:-attach-run}" "$port" "$daemon"
 code=$?
 [ $code = 0 ] || sed 's/^/# usbip-rpcd: /' "$dir/log"
 exit $code

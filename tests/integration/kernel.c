@@ -25,12 +25,13 @@
 #define URBS_MAX	65536
 #define KERNEL_PACKETS	64
 
-enum message_type { SUBMIT, UNLINK, RESET };
+enum message_type { SUBMIT, UNLINK, RESET, STREAMS };
 
 struct message {
 	TAILQ_ENTRY(message) link;
 	enum message_type type;
 	struct vhci_submit submit;
+	struct vhci_streams streams;
 	struct vhci_buf *buf;
 	struct vhci_packet packets[KERNEL_PACKETS];
 };
@@ -102,6 +103,21 @@ uint64_t kernel_submit(uint8_t endpoint, enum usb_transfer transfer,
 	return s.id;
 }
 
+uint64_t kernel_submit_stream(uint8_t endpoint, uint16_t stream,
+			      const void *data, uint32_t length)
+{
+	struct vhci_submit s = {
+		.id = new_urb(endpoint),
+		.endpoint = endpoint,
+		.transfer = USB_TRANSFER_BULK,
+		.stream = stream,
+		.length = length,
+	};
+
+	put_message(SUBMIT, &s, data);
+	return s.id;
+}
+
 uint64_t kernel_submit_isoc(uint8_t endpoint, const void *data, uint32_t packets,
 			    uint32_t length)
 {
@@ -140,6 +156,17 @@ uint64_t kernel_reset(void)
 	struct vhci_submit s = { .id = new_urb(0) };
 
 	put_message(RESET, &s, NULL);
+	return s.id;
+}
+
+uint64_t kernel_streams(uint32_t endpoints, uint32_t streams)
+{
+	struct vhci_submit s = { .id = new_urb(0) };
+	struct message *m;
+
+	put_message(STREAMS, &s, NULL);
+	m = TAILQ_LAST(&k.messages, messages);
+	m->streams = (struct vhci_streams){ s.id, endpoints, streams };
 	return s.id;
 }
 
@@ -196,8 +223,10 @@ static int receive(struct vhci *v)
 		v->events.submit(&m->submit, v->events.user);
 	else if (m->type == UNLINK)
 		v->events.unlink(m->submit.id, v->events.user);
-	else
+	else if (m->type == RESET)
 		v->events.reset(m->submit.id, v->events.user);
+	else
+		v->events.streams(&m->streams, v->events.user);
 	vhci_buf_unref(m->buf);
 	free(m);
 	return 1;

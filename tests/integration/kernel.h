@@ -43,7 +43,12 @@ uint64_t kernel_submit_isoc(uint8_t endpoint, const void *data, uint32_t packets
 			    uint32_t length);
 /* setup: 8 bytes; OUT data follows them. */
 uint64_t kernel_control(const uint8_t *setup, const void *data);
+/* On a bulk endpoint's stream. */
+uint64_t kernel_submit_stream(uint8_t endpoint, uint16_t stream,
+			      const void *data, uint32_t length);
 uint64_t kernel_reset(void);
+/* ALLOC_STREAMS of these endpoints; 0 streams: FREE_STREAMS. */
+uint64_t kernel_streams(uint32_t endpoints, uint32_t streams);
 void kernel_unlink(uint64_t id);
 /* When an URB ends with an error its driver unlinks everything of the same
  * endpoint, as a completion handler would. */

@@ -20,6 +20,7 @@ static int kernel;			/* the other end */
 static uint8_t packet[300000];
 
 static size_t n_submits, n_unlinks, n_resets;
+static struct vhci_streams last_streams;
 static struct vhci_submit last;
 static uint64_t last_id;
 
@@ -41,6 +42,11 @@ static void on_reset(uint64_t id, void *user)
 	last_id = id;
 }
 
+static void on_streams(const struct vhci_streams *s, void *user)
+{
+	last_streams = *s;
+}
+
 static size_t put_submit(size_t at, uint64_t id, uint8_t endpoint,
 			 uint32_t length, bool with_data)
 {
@@ -56,6 +62,7 @@ static size_t put_submit(size_t at, uint64_t id, uint8_t endpoint,
 		.flags = USBIP_RPC_SHORT_NOT_OK | USBIP_RPC_ISO_ASAP,
 		.length = length,
 		.interval = 7,
+		.stream = 3,
 	};
 
 	memcpy(packet + at, &m, sizeof(m));
@@ -90,7 +97,8 @@ static void test_requests(void)
 	   "several at once");
 	ok(last.id == 6 && last.endpoint == 0x81 && last.length == 4096 &&
 	   last.transfer == USB_TRANSFER_BULK && last.interval == 7 &&
-	   last.flags == VHCI_SHORT_NOT_OK && !last.data && last_id == 9,
+	   last.flags == VHCI_SHORT_NOT_OK && !last.data && last.stream == 3 &&
+	   last_id == 9,
 	   "as they were sent");
 	give(put_submit(0, 7, 0x02, 5000, true));
 	ok(last.data && last.data[0] == 7 && last.data[4999] == 7 && last.buf,
@@ -152,6 +160,30 @@ static void test_packets(void)
 	memcpy(&m, got, sizeof(m));
 	ok(m.msg.len == 80 && m.npackets == 3 && m.error_count == 1 &&
 	   m.actual == 11, "and counts the errors");
+}
+
+static void test_streams(void)
+{
+	struct usbip_rpc_streams m = {
+		.msg = {
+			.len = sizeof(m),
+			.type = USBIP_RPC_ALLOC_STREAMS,
+			.id = 31,
+		},
+		.endpoints = 0x20002,
+		.streams = 16,
+	};
+
+	memcpy(packet, &m, sizeof(m));
+	give(sizeof(m));
+	ok(last_streams.id == 31 && last_streams.endpoints == 0x20002 &&
+	   last_streams.streams == 16, "ALLOC_STREAMS");
+	m.msg.type = USBIP_RPC_FREE_STREAMS;
+	m.msg.id = 32;
+	memcpy(packet, &m, sizeof(m));
+	give(sizeof(m));
+	ok(last_streams.id == 32 && last_streams.endpoints == 0x20002 &&
+	   !last_streams.streams, "FREE_STREAMS wants none, whatever it says");
 }
 
 static void test_nonsense(void)
@@ -266,6 +298,7 @@ int main(void)
 		.submit = on_submit,
 		.unlink = on_unlink,
 		.reset = on_reset,
+		.streams = on_streams,
 	};
 	int fds[2];
 	struct failure f;
@@ -278,6 +311,7 @@ int main(void)
 		return 1;
 	test_requests();
 	test_packets();
+	test_streams();
 	test_nonsense();
 	fcntl(fds[0], F_SETFL, 0);
 	test_answers();

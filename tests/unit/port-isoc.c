@@ -67,7 +67,7 @@ static void on_complete(const struct vhci_complete *done, void *user)
 
 static void on_renew(void *user)
 {
-	static struct port_ack acks[PORT_ROWS];
+	static struct port_ack acks[PORT_ACKS];
 
 	port_acks(port, acks, false);
 }

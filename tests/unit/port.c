@@ -21,6 +21,7 @@ struct event {
 	struct urb *urb;	/* SENT; may be gone by now */
 	uint64_t id;
 	uint8_t endpoint;
+	uint16_t stream;
 	uint32_t number, acked;
 	int status;
 	uint32_t actual;
@@ -32,7 +33,7 @@ static struct event events[MAX];
 static size_t n_events, seen;
 static int submit_error;
 static struct port *port;
-static struct port_ack acks[PORT_ROWS];
+static struct port_ack acks[PORT_ACKS];
 static size_t n_acks;
 static struct answer_descriptors descriptors;
 static uint64_t next_id;
@@ -58,6 +59,7 @@ static int on_submit(struct urb *urb, uint32_t acked, void *user)
 	e->urb = urb;
 	e->id = urb->id;
 	e->endpoint = urb->endpoint;
+	e->stream = urb->stream;
 	e->number = urb->number;
 	e->acked = acked;
 	e->kind = urb->kind;
@@ -71,6 +73,7 @@ static void on_unlink(struct urb *urb, void *user)
 
 	e->id = urb->id;
 	e->endpoint = urb->endpoint;
+	e->stream = urb->stream;
 	e->number = urb->number;
 }
 
@@ -153,6 +156,20 @@ static uint64_t submit(uint8_t endpoint, enum usb_transfer transfer,
 	return s.id;
 }
 
+static uint64_t on_stream(uint16_t stream)
+{
+	struct vhci_submit s = {
+		.id = next_id++,
+		.endpoint = 0x81,
+		.transfer = USB_TRANSFER_BULK,
+		.stream = stream,
+		.length = 512,
+	};
+
+	port_submit(port, &s);
+	return s.id;
+}
+
 static uint64_t bulk_in(uint32_t length)
 {
 	return submit(0x81, USB_TRANSFER_BULK, length, 0);
@@ -192,6 +209,14 @@ static bool is_sent(uint8_t endpoint, uint32_t number, uint32_t acked)
 
 	return e && e->deed == SENT && e->endpoint == endpoint &&
 	       e->number == number && e->acked == acked;
+}
+
+static bool is_sent_on(uint16_t stream, uint32_t number, uint32_t acked)
+{
+	const struct event *e = next();
+
+	return e && e->deed == SENT && e->endpoint == 0x81 &&
+	       e->stream == stream && e->number == number && e->acked == acked;
 }
 
 static bool is_completed(uint64_t id, int status, uint32_t actual)
@@ -470,7 +495,11 @@ static void test_refusal(void)
 	s.transfer = USB_TRANSFER_BULK;
 	s.stream = 1;
 	port_submit(port, &s);
-	ok(is_completed(77, -EINVAL, 0), "streams");
+	ok(is_completed(77, -EINVAL, 0), "a stream that was not granted");
+	s.transfer = USB_TRANSFER_INTERRUPT;
+	port_submit(port, &s);
+	ok(is_completed(77, -EINVAL, 0), "a stream of what has none");
+	s.transfer = USB_TRANSFER_BULK;
 	s.stream = 0;
 	s.length = (1 << 20) + 1;
 	port_submit(port, &s);
@@ -579,6 +608,133 @@ static void test_connection(void)
 	end();
 }
 
+#define IN_1	(1U << 17)
+
+/* ALLOC_STREAMS of 0x81, granted. */
+static void grant(uint32_t wanted, uint32_t granted)
+{
+	uint64_t id = next_id++;
+
+	port_streams(port, &(struct vhci_streams){ id, IN_1, wanted });
+	answer(id, 0, granted);
+	seen = n_events;
+}
+
+static void test_streams(void)
+{
+	uint64_t a, b, c;
+
+	begin(100, 1 << 20);
+	a = next_id++;
+	port_streams(port, &(struct vhci_streams){ a, IN_1, 32 });
+	ok(events[0].kind == URB_ALLOC_STREAMS && is_sent(0, 1, 0) &&
+	   sent_urb(a)->value == 32 && sent_urb(a)->endpoints == IN_1,
+	   "ALLOC_STREAMS is in endpoint 0's row");
+	answer(a, 0, 16);
+	ok(is_completed(a, 0, 16), "and the kernel is told how many there are");
+	a = on_stream(1);
+	b = on_stream(2);
+	c = on_stream(2);
+	ok(is_sent_on(1, 1, 0) && is_sent_on(2, 1, 0) && is_sent_on(2, 2, 0),
+	   "each stream counts for itself");
+	answer(c, 0, 512);
+	answer(b, 0, 512);
+	seen += 2;
+	on_stream(2);
+	ok(is_sent_on(2, 3, 2), "and is acknowledged for itself");
+	bulk_in(512);
+	ok(is_sent_on(0, 1, 0), "so is the endpoint without one");
+	port_unlink(port, a);
+	ok(is(UNLINKED, a) && events[seen - 1].stream == 1, "unlinked");
+	ok(on_stream(17) && events[n_events - 1].status == -EINVAL,
+	   "there are no more than those");
+	a = next_id++;
+	seen = n_events;
+	port_streams(port, &(struct vhci_streams){ a, IN_1, 0 });
+	ok(events[seen].kind == URB_FREE_STREAMS && is_sent(0, 2, 1),
+	   "FREE_STREAMS");
+	answer(a, 0, 0);
+	ok(is_completed(a, 0, 0) && !port_stats(port)->bytes_out,
+	   "and nothing of it is bytes");
+	grant(8, 4);
+	on_stream(16);
+	ok(is_sent_on(16, 1, 0), "what was granted before keeps its row");
+	a = next_id++;
+	port_streams(port, &(struct vhci_streams){ a, IN_1, 8 });
+	answer(a, 0, 9);
+	ok(is(SENT, a) && is_completed(a, -EPROTO, 0), "more than wanted is a lie");
+	end();
+}
+
+/* One that takes long on its stream keeps no other one from going. */
+static void test_straggler(void)
+{
+	unsigned int sent = 0;
+	uint64_t late, id;
+
+	begin(8, 1 << 20);
+	grant(4, 4);
+	late = on_stream(1);
+	for (int i = 0; i < 100; i++) {
+		id = on_stream(2);
+		if (sent_urb(id)) {
+			sent++;
+			answer(id, 0, 512);
+		}
+	}
+	ok(sent == 100, "the window does not fill up behind it (%u)", sent);
+	answer(late, 0, 512);
+	end();
+}
+
+/* More rows than one RENEW takes, all to be told again after a loss. */
+static void test_many_acks(void)
+{
+	unsigned int told[41] = { 0 };
+	bool once = true;
+	size_t n = 0;
+
+	begin(200, 1 << 20);
+	grant(40, 40);
+	for (uint16_t s = 1; s <= 40; s++)
+		answer(on_stream(s), 0, 512);
+	for (int round = 0; round < 2; round++) {
+		bool all = round;
+
+		do {
+			n_acks = port_acks(port, acks, all);
+			for (size_t i = 0; i < n_acks; i++)
+				told[acks[i].stream] += acks[i].endpoint == 0x81;
+			n += n_acks;
+			all = false;
+		} while (n_acks == PORT_ACKS);
+	}
+	for (uint16_t s = 1; s <= 40; s++)
+		once &= told[s] == 2;
+	ok(once && n == 82, "each row is told, by turns (%zu)", n);
+	end();
+}
+
+/* A stop is its stream's. */
+static void test_stop_of_stream(void)
+{
+	uint64_t a;
+
+	begin(100, 1 << 20);
+	grant(4, 4);
+	a = on_stream(1);
+	on_stream(1);
+	on_stream(2);
+	seen = n_events;
+	answer(a, -EPIPE, 0);
+	ok(is_completed(a, -EPIPE, 0) && port_written(port), "a stream stops");
+	port_settled(port);
+	ok(is(RENEWED, 0) && n_acks == 2 && acks[1].endpoint == 0x81 &&
+	   acks[1].stream == 1 && acks[1].acked == 1 && nothing(),
+	   "and is acknowledged by its name");
+	end();
+}
+
 static void test_descriptor_lives(void)
 {
 	struct vhci_buf *buf = vhci_buf_new(10000);
@@ -620,6 +776,10 @@ int main(void)
 	test_delay();
 	test_lies();
 	test_connection();
+	test_streams();
+	test_straggler();
+	test_many_acks();
+	test_stop_of_stream();
 	test_descriptor_lives();
 	return tap_done();
 }

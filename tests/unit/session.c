@@ -98,17 +98,26 @@ static bool is_running(uint8_t address, uint32_t number)
 
 static int waiter;
 
-static void submit(struct session *s, enum urb_type type, uint8_t address,
-		   uint32_t number)
+static enum endpoint_taken submit_on(struct session *s, enum urb_type type,
+				     uint8_t address, unsigned int stream,
+				     uint32_t number)
 {
 	struct urb *urb = urb_new();
 
 	urb->type = type;
 	urb->address = address;
+	urb->stream = stream;
 	urb->number = number;
 	urb->length = type == URB_TYPE_BULK ? 64 : 0;
 	urb->waiter = &waiter;
-	session_submit(s, endpoint_row(address), urb, 0);
+	urb->rows = type == URB_TYPE_ALLOC_STREAMS ? 1u << endpoint_row(0x81) : 0;
+	return session_submit(s, endpoint_row(address), urb, 0);
+}
+
+static void submit(struct session *s, enum urb_type type, uint8_t address,
+		   uint32_t number)
+{
+	submit_on(s, type, address, 0, number);
 }
 
 /* What was answered since the last time. */
@@ -243,7 +252,7 @@ static void test_barrier(void)
 	ok(is_running(0, 2), "endpoint 0 goes on behind it");
 	ok(!is_running(0x81, 2),
 	   "what was cancelled stops its endpoint like any failure");
-	session_ack(s, endpoint_row(0x81), 1);
+	session_ack(s, endpoint_row(0x81), 0, 1);
 	ok(is_running(0x81, 2), "until it is acknowledged");
 	done(s, 0x81, 2, URB_XFER_OK);
 	ok(answered(" 81/1=cancelled 00/1=ok 81/2=ok"), "all in that order");
@@ -254,6 +263,61 @@ static void test_barrier(void)
 	done(s, 0, 2, URB_XFER_CANCELLED);
 	ok(dev.n_returning == 1, "then it is over");
 	session_returned(s, 0);
+	sessions_deinit(&ss);
+}
+
+/* ALLOC_STREAMS comes back with so many. */
+static void grant(struct session *s, uint32_t number, unsigned int n)
+{
+	struct urb *urb;
+
+	submit(s, URB_TYPE_ALLOC_STREAMS, 0, number);
+	urb = dev.running[--dev.n_running];
+	urb->xfer = URB_XFER_OK;
+	urb->actual = n;
+	session_done(s, urb);
+	*dev.answers = 0;
+}
+
+static void test_streams(void)
+{
+	int row = endpoint_row(0x81);
+	struct sessions ss;
+	struct session *s;
+
+	sessions_init(&ss, &ops, 30);
+	s = new_session(&ss, 1, 0);
+	ok(submit_on(s, URB_TYPE_BULK, 0x81, 1, 1) == ENDPOINT_INVAL &&
+	   session_unlink(s, row, 1, 1) == ENDPOINT_INVAL,
+	   "no streams, no rows of theirs");
+	grant(s, 1, 2);
+	ok(submit_on(s, URB_TYPE_BULK, 0x81, 3, 1) == ENDPOINT_INVAL &&
+	   submit_on(s, URB_TYPE_BULK, 0x02, 1, 1) == ENDPOINT_INVAL,
+	   "none but those that were granted");
+	submit_on(s, URB_TYPE_BULK, 0x81, 1, 2);
+	submit_on(s, URB_TYPE_BULK, 0x81, 2, 1);
+	submit_on(s, URB_TYPE_BULK, 0x81, 2, 2);
+	ok(dev.n_running == 2,
+	   "a number that is missing holds up its own stream");
+	done(s, 0x81, 1, URB_XFER_IO);
+	ok(answered(" 81/1=io") && dev.n_cancelled == 1, "one fails");
+	submit_on(s, URB_TYPE_BULK, 0x81, 1, 1);
+	ok(dev.n_running == 3, "what stops is its stream, not the others");
+	session_ack(s, row, 2, 1);
+	session_ack(s, row, 3, 1);
+	dev.affects = 1u << row;
+	submit(s, URB_TYPE_SET_INTERFACE, 0, 2);
+	ok(dev.n_cancelled == 3 && !is_running(0, 2),
+	   "the barrier drains all of them");
+	submit_on(s, URB_TYPE_BULK, 0x81, 1, 3);
+	sessions_tick(&ss, 40000, expired);
+	ok(dev.n_cancelled == 3 && s->state == SESSION_STATE_ENDING,
+	   "so does the end");
+	for (int i = 0; i < 16 && dev.n_running; i++)
+		done(s, 0x81, dev.running[0]->number, URB_XFER_CANCELLED);
+	ok(dev.n_returning == 1, "which waits for all of them");
+	session_returned(s, 0);
+	ok(!s->window.urbs && !s->window.bytes, "and leaves nothing");
 	sessions_deinit(&ss);
 }
 
@@ -332,6 +396,7 @@ int main(void)
 	test_lease();
 	test_instance();
 	test_barrier();
+	test_streams();
 	test_end_in_barrier();
 	test_gone();
 	test_many();

@@ -4,7 +4,7 @@
 # QEMU ids too, so that a job can pull one: host monitor target device_del kbd.
 # A name with -hs sits on an EHCI controller, the others on an xHCI one.
 
-device_names='stick-ss stick-hs uas kbd kbd-fs mouse tablet serial ccid mtp net
+device_names='stick-ss stick-hs uas uas-hs kbd kbd-fs mouse tablet serial ccid mtp net
 	                 audio hub'
 
 # add_device NAME: append to $device_args, with the controller that it needs and
@@ -24,11 +24,11 @@ add_device() {
 		add_args -drive "if=none,id=d-$1,file=$work/$1.img,format=raw" \
 			-device "usb-storage,drive=d-$1,serial=LAB-$1,$(at "$1")"
 		;;
-	uas)
-		make_stick uas
-		add_args -device "usb-uas,$(at uas)" \
-			-drive "if=none,id=d-uas,file=$work/uas.img,format=raw" \
-			-device "scsi-hd,bus=uas.0,drive=d-uas"
+	uas*)
+		make_stick "$1"
+		add_args -device "usb-uas,serial=LAB-$1,$(at "$1")" \
+			-drive "if=none,id=d-$1,file=$work/$1.img,format=raw" \
+			-device "scsi-hd,bus=$1.0,drive=d-$1"
 		;;
 	kbd | mouse | tablet) add_args -device "usb-$1,$(at "$1")" ;;
 	kbd-fs) add_args -device "usb-kbd,usb_version=1,$(at kbd-fs)" ;;

@@ -9,6 +9,7 @@
 #   note TEXT...            a line for whoever reads the output
 #   on HOST SCRIPT...       run shell text in another guest; its output, status
 #   spawn NAME COMMAND...   a daemon in this guest, logging to /tmp/NAME.log
+#   tap COMMAND...       a program that prints TAP itself; its points are ours
 #   until_true S COMMAND... try again until it succeeds, at most S seconds
 #   host VERB...            ask the host: see host_verb in ./run
 #
@@ -41,6 +42,12 @@ skip() { # NAME WHY
 }
 
 note() { echo "# $*"; }
+
+tap() { # COMMAND...
+	"$@" >/tmp/tap.out 2>&1 || lab_bad=1
+	sed -E 's/^(not )?ok [0-9]+ - /\1ok - /; /^1\.\./d' /tmp/tap.out
+	grep -q '^1\.\.' /tmp/tap.out || ok "$1 ran to its end" false
+}
 
 # Ends the job. For when nothing behind this point makes sense.
 give_up() { echo "not ok - gave up: $*"; exit 1; }

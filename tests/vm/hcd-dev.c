@@ -89,7 +89,8 @@ static uint8_t *put_endpoint(uint8_t *p, uint32_t speed,
 	unsigned int bytes = type == USB_ENDPOINT_XFER_INT ? packet :
 			     isoc ? 2 * packet : 0;
 	const uint8_t companion[USB_DT_SS_EP_COMP_SIZE] = {
-		USB_DT_SS_EP_COMP_SIZE, USB_DT_SS_ENDPOINT_COMP, isoc, 0,
+		USB_DT_SS_EP_COMP_SIZE, USB_DT_SS_ENDPOINT_COMP, isoc,
+		type == USB_ENDPOINT_XFER_BULK ? HCD_DEV_STREAMS_LOG : 0,
 		bytes & 0xff, bytes >> 8,
 	};
 

@@ -14,6 +14,10 @@
 
 #define HCD_DEV_IN_MAX	(1U << 20)	/* the most that one answer holds */
 
+/* Streams of a bulk endpoint at super speed, which all do the same. */
+#define HCD_DEV_STREAMS_LOG	4
+#define HCD_DEV_STREAMS		(1U << HCD_DEV_STREAMS_LOG)
+
 /**
  * struct hcd_dev - the device
  * @speed:	enum usbip_rpc_speed

@@ -221,6 +221,13 @@ static void on_message(struct emul *e, const struct usbip_rpc_msg *m)
 		e->dev.config = 0;
 		answer(e, m->id, (struct hcd_dev_end){});
 		break;
+	case USBIP_RPC_ALLOC_STREAMS:
+		answer(e, m->id, (struct hcd_dev_end){ .actual =
+			((const struct usbip_rpc_streams *)m)->streams });
+		break;
+	case USBIP_RPC_FREE_STREAMS:
+		answer(e, m->id, (struct hcd_dev_end){});
+		break;
 	default:
 		e->broken++;
 		printf("# message of type %u\n", m->type);

@@ -31,7 +31,7 @@
 
 static int fd;
 static uint32_t busnum, devnum;
-static unsigned long counts[4];	/* reads, answers, noise, URBs */
+static unsigned long counts[5];	/* reads, answers, noise, URBs, streams */
 static time_t end;
 static bool driver_done;
 
@@ -177,6 +177,8 @@ static void answer(struct fuzz *f, const struct usbip_rpc_msg *m)
 		done = hcd_dev_submit(&f->dev, s, (const uint8_t *)(s + 1),
 				      f->out + sizeof(*c));
 	}
+	if (m->type == USBIP_RPC_ALLOC_STREAMS)
+		done.actual = ((const struct usbip_rpc_streams *)m)->streams;
 	memset(c, 0, sizeof(*c));
 	c->msg.len = (sizeof(*c) + done.body + 7) & ~7U;
 	memset(f->out + sizeof(*c) + done.body, 0,
@@ -296,6 +298,21 @@ static void use_isoc(struct fuzz *f, int node)
 		free(urb);
 }
 
+/* Streams of both bulk endpoints, or no longer; refused at high speed. */
+static void want_streams(struct fuzz *f, int node, bool alloc)
+{
+	static const uint8_t eps[] = { 0x81, 0x02 };
+	uint64_t room[(sizeof(struct usbdevfs_streams) + sizeof(eps) + 7) / 8] = {};
+	struct usbdevfs_streams *s = (void *)room;
+
+	s->num_streams = alloc ? 2 + rnd(f, HCD_DEV_STREAMS) : 0;
+	s->num_eps = sizeof(eps);
+	memcpy(s->eps, eps, sizeof(eps));
+	if (ioctl(node, alloc ? USBDEVFS_ALLOC_STREAMS : USBDEVFS_FREE_STREAMS,
+		  s) > 0)
+		counts[4]++;
+}
+
 /* Use the device as long as it is there: URBs, some of them discarded. */
 static void use_node(struct fuzz *f, int node)
 {
@@ -309,14 +326,18 @@ static void use_node(struct fuzz *f, int node)
 		return;
 	}
 	for (round = 0; round < 20; round++) {
+		if (!rnd(f, 10))
+			want_streams(f, node, rnd(f, 2));
 		for (i = 0; i < 8; i++) {
+			urb[i].stream_id = rnd(f, HCD_DEV_STREAMS + 2);
 			urb[i].type = USBDEVFS_URB_TYPE_BULK;
 			urb[i].endpoint = rnd(f, 2) ? 0x81 : 0x02;
 			urb[i].buffer = f->in;
 			urb[i].buffer_length = rnd(f, 4) ? rnd(f, 2000) :
 							   rnd(f, 200000);
-			if (ioctl(node, USBDEVFS_SUBMITURB, &urb[i]))
-				return;
+			if (ioctl(node, USBDEVFS_SUBMITURB, &urb[i]) &&
+			    errno != EINVAL)
+				return;	/* of no stream, or of one */
 			counts[3]++;
 		}
 		usleep(rnd(f, 2000));
@@ -385,8 +406,9 @@ int main(int argc, char **argv)
 	attach(&fuzz[0]);
 	for (i = 0; i <= N_THREADS; i++)
 		pthread_join(threads[i], NULL);
-	printf("# %lu reads, %lu answers, %lu times noise, %lu URBs\n",
-	       counts[0], counts[1], counts[2], counts[3]);
+	printf("# %lu reads, %lu answers, %lu times noise, %lu URBs, "
+	       "%lu times streams\n", counts[0], counts[1], counts[2],
+	       counts[3], counts[4]);
 	ok(counts[0] && counts[1] && counts[2], "there was something to it");
 
 	ioctl(fd, USBIP_RPC_IOC_DETACH);

@@ -4,6 +4,7 @@
 tap /lab/hcd-abi
 tap /lab/hcd-urb
 tap /lab/hcd-isoc
+tap /lab/hcd-streams
 
 # Again, with completion handlers of another device running on all processors:
 # what write() promises about handlers is easy to keep without.

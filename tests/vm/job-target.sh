@@ -60,6 +60,14 @@ ok "it is claimed" until_true 10 grep -q held /tmp/hold
 gadget_gone ss
 ok "unplugged: the session is GONE" until_true 10 grep -q 'session 10' /tmp/hold
 
+gadget ends super SourceSink Loopback
+ok "another gadget" until_true 10 device_of 0525:a4a0
+timeout 120 /lab/ends 127.0.0.1 3240 "$(device_of 0525:a4a0)" >/tmp/ends 2>&1 &
+until_true 60 grep -q '^pull' /tmp/ends
+gadget_gone ends
+wait $!
+tap cat /tmp/ends
+
 timeout 60 /lab/probe --hold 127.0.0.1 3240 "$stick" >/tmp/hold 2>&1 &
 ok "the stick is claimed" until_true 10 grep -q held /tmp/hold
 kill -9 "$(pidof usbip-rpcd)"

@@ -80,7 +80,13 @@
  *     RESET    struct usbip_rpc_msg. A driver reset the device (not sent for
  *              the resets of the first enumeration). To be answered by
  *              COMPLETE; the port's URBs are held until then, 5 s at most.
- *     ALLOC_STREAMS, FREE_STREAMS, SUSPEND, RESUME: reserved.
+ *     ALLOC_STREAMS, FREE_STREAMS   struct usbip_rpc_streams. A driver wants
+ *              bulk streams of some endpoints, or no longer. To be answered by
+ *              COMPLETE. The driver waits 5 s at most; one that has given up
+ *              ALLOC_STREAMS after it was read sends FREE_STREAMS behind it.
+ *              Resets (RESET), SET_CONFIGURATION and SET_INTERFACE do away
+ *              with streams without such a message. With FEATURE_STREAMS.
+ *     SUSPEND, RESUME: reserved.
  *   helper -> kernel
  *     COMPLETE struct usbip_rpc_complete, npackets packets, IN data.
  *     WAKEUP, PORT_RESET: reserved.
@@ -217,8 +223,8 @@ enum usbip_rpc_type {
 	USBIP_RPC_SUBMIT = 1,
 	USBIP_RPC_UNLINK = 2,
 	USBIP_RPC_RESET = 3,
-	USBIP_RPC_ALLOC_STREAMS = 4,	/* reserved */
-	USBIP_RPC_FREE_STREAMS = 5,	/* reserved */
+	USBIP_RPC_ALLOC_STREAMS = 4,
+	USBIP_RPC_FREE_STREAMS = 5,
 	USBIP_RPC_SUSPEND = 6,		/* reserved */
 	USBIP_RPC_RESUME = 7,		/* reserved */
 	/* helper -> kernel */
@@ -260,7 +266,7 @@ enum usbip_rpc_transfer {
  * @endpoint:	address, direction in bit 7; for control transfers of the
  *		default endpoint 0x00 or 0x80, the direction of the data stage
  * @transfer:	enum usbip_rpc_transfer
- * @stream:	bulk stream, or 0
+ * @stream:	bulk stream, where the endpoint has streams; or 0
  * @flags:	USBIP_RPC_SHORT_NOT_OK ...
  * @length:	bytes of the transfer buffer. OUT: they follow. IN: wanted
  * @interval:	interrupt and isochronous: bInterval of the endpoint
@@ -282,13 +288,28 @@ struct usbip_rpc_submit {
 };
 
 /**
+ * struct usbip_rpc_streams - streams are wanted, or no longer
+ * @msg:	type USBIP_RPC_ALLOC_STREAMS or USBIP_RPC_FREE_STREAMS
+ * @endpoints:	a bit each: 1 to 15 the OUT endpoints of these numbers, 17 to 31
+ *		the IN endpoints 1 to 15. Bulk endpoints of one interface
+ * @streams:	ALLOC: how many each of them should have; FREE: 0
+ */
+struct usbip_rpc_streams {
+	struct usbip_rpc_msg msg;
+	__u32 endpoints;
+	__u32 streams;
+};
+
+/**
  * struct usbip_rpc_complete - the end of an URB, or the answer to a request
  * @msg:	type USBIP_RPC_COMPLETE; id of the SUBMIT, RESET ...
  * @status:	0 or a negative errno: -EPIPE (stall), -EPROTO (bus error),
  *		-EOVERFLOW (babble), -ECONNRESET (unlinked), -ESHUTDOWN (gone),
  *		-EILSEQ, -ETIME, -ENOMEM, -EINVAL; any other is taken as -EPROTO
  * @actual:	bytes that were moved, at most the SUBMIT's length.
- *		IN: that many follow. Valid whatever the status
+ *		IN: that many follow. Valid whatever the status.
+ *		ALLOC_STREAMS with status 0: streams granted, from 1 to those
+ *		wanted
  * @npackets:	isochronous: as in the SUBMIT, or 0
  * @error_count: isochronous: packets whose status is not 0
  * @start_frame: 0; the module knows
