@@ -305,6 +305,11 @@ static int reset_device(void *bdev)
 	if (!dev->plugged)
 		return -ENODEV;
 	sleep_ms(RESET_MS);
+	if (dev->leaves_at_reset) {
+		dev->leaves_at_reset = false;
+		dev->has_left = true;
+		return -ENODEV;
+	}
 	to_default(dev);
 	return 0;
 }
@@ -365,6 +370,11 @@ void fake_plug(struct fake_device *dev)
 		return;
 	}
 	dev->plugged = true;
+	if (dev->next_product) {
+		dev->info.descriptors.device[10] = dev->next_product & 0xff;
+		dev->info.descriptors.device[11] = dev->next_product >> 8;
+	}
+	dev->next_product = 0;
 	dev->configuration = dev->info.configuration;
 	to_default(dev);
 	for (int row = 0; row < ENDPOINT_ROWS; row++)
@@ -418,8 +428,8 @@ static void free_device(struct fake_device *dev)
 		dev->model->deinit(dev);
 	if (dev->run)
 		event_free(dev->run);
-	if (dev->plug_timer)
-		event_free(dev->plug_timer);
+	if (dev->leave)
+		event_free(dev->leave);
 	descriptors_deinit(&dev->info.descriptors);
 	free(dev->executions);
 	free(dev);
@@ -479,6 +489,33 @@ int fake_at(struct fake_device *dev, unsigned int ms, bool plug)
 		free(p);
 		return -ENOMEM;
 	}
+	return 0;
+}
+
+/* The worker, in which a reset is, can not say so to the loop. */
+static void look_whether_left(evutil_socket_t fd, short what, void *arg)
+{
+	struct fake_device *dev = arg;
+
+	if (!dev->has_left)
+		return;
+	dev->has_left = false;
+	event_del(dev->leave);
+	fake_unplug(dev);
+	fake_at(dev, dev->away_ms, true);
+}
+
+int fake_leave_at_reset(struct fake_device *dev, unsigned int ms)
+{
+	const struct timeval often = { 0, 5000 };
+
+	if (!dev->leave)
+		dev->leave = event_new(dev->fake->base, -1, EV_PERSIST,
+				       look_whether_left, dev);
+	if (!dev->leave || event_add(dev->leave, &often))
+		return -ENOMEM;
+	dev->away_ms = ms;
+	dev->leaves_at_reset = true;
 	return 0;
 }
 
