@@ -339,14 +339,9 @@ static int try_plug(struct urpc_file *file, u32 speed, u32 wanted,
 	return ret;
 }
 
-/*
- * Plug a file's device in; its lock is held, it has none. @wanted: number of
- * a port plus one, or 0 for any. A wanted port that another device has just
- * left is waited for. 0, and the port in *portp; -ENOSPC, -EAGAIN (the system is about to sleep) or
- * -EINTR.
- */
-int urpc_port_plug(struct urpc_file *file, u32 speed, u32 wanted,
-		   const struct urpc_port **portp)
+/* As urpc_port_plug(), with the controllers that there are. */
+static int plug_here(struct urpc_file *file, u32 speed, u32 wanted,
+		     const struct urpc_port **portp)
 {
 	unsigned long end = jiffies + REUSE_WAIT;
 	int ret;
@@ -357,6 +352,29 @@ int urpc_port_plug(struct urpc_file *file, u32 speed, u32 wanted,
 		if (msleep_interruptible(10))
 			return -EINTR;
 	}
+	return ret;
+}
+
+/*
+ * Plug a file's device in; its lock is held, it has none. @wanted: number of
+ * a port plus one, or 0 for any. A wanted port that another device has just
+ * left is waited for. Where none is free, a controller is added for it, if any
+ * will do. 0, and the port in *portp; -ENOSPC, -EAGAIN (the system is about to
+ * sleep), -EINTR, or as adding a controller fails.
+ */
+int urpc_port_plug(struct urpc_file *file, u32 speed, u32 wanted,
+		   const struct urpc_port **portp)
+{
+	unsigned int count;
+	int ret;
+
+	do {
+		count = urpc_hcd_count();
+		ret = plug_here(file, speed, wanted, portp);
+		if (ret != -ENOSPC || wanted)
+			return ret;
+		ret = urpc_hcd_add(count);
+	} while (!ret);
 	return ret;
 }
 

@@ -11,8 +11,8 @@
  *   hcd.c   the controllers: two root hubs each, USB 2 and USB 3
  *   hub.c   requests to the root hubs
  *
- * Locks, outer to inner: urpc_file.lock, plug_lock (port.c), urpc_port.lock,
- * file->wait.lock. A port's lock guards all that belongs to the port and to
+ * Locks, outer to inner: urpc_file.lock, add_lock (hcd.c), plug_lock (port.c),
+ * urpc_port.lock, file->wait.lock. A port's lock guards all that belongs to the port and to
  * the URBs of its device; there is no other lock on the data path.
  */
 #ifndef URPC_VHCI_H
@@ -248,10 +248,10 @@ int urpc_msg_get_data(struct iov_iter *from, struct urb *urb, u32 actual);
 int urpc_msg_status(s32 status);
 
 /* hcd.c */
-int urpc_hcd_register(void);
+int urpc_hcd_register(unsigned int max, unsigned int ports);
 void urpc_hcd_unregister(void);
-int urpc_hcd_add(unsigned int id, unsigned int ports);
-void urpc_hcd_remove(unsigned int id);
+unsigned int urpc_hcd_count(void);
+int urpc_hcd_add(unsigned int count);
 
 /* hub.c */
 int urpc_hub_status_data(struct usb_hcd *hcd, char *buf);

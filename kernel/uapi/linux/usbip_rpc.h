@@ -25,9 +25,12 @@
  *                         speak, the lower one is used. A version of 0 is
  *                         -EINVAL. Twice is -EBUSY.
  *   USBIP_RPC_IOC_ATTACH  Plug a device in. -EBUSY: the file has one.
- *                         -ENOSPC: no free port for that speed (a port that
- *                         is asked for by number and that another device has
- *                         just left is waited for, 2 s at most; -EINTR).
+ *                         -ENOSPC: no free port for that speed, and no more
+ *                         controllers (where any port will do, one is added
+ *                         when none is free: module parameter
+ *                         max_controllers). A port that is asked for by number
+ *                         and that another device has just left is waited for,
+ *                         2 s at most. -EINTR: by a signal meanwhile.
  *                         -EAGAIN: the system is about to sleep; later.
  *                         -EINVAL: a bad speed, flag or reserved field.
  *   USBIP_RPC_IOC_DETACH  Unplug it. All its URBs are given back with
