@@ -43,11 +43,12 @@ run_case() { # NAME CASE ARGUMENT...
 	dmesg | grep usbtest | tail -n 3 | sed 's/^/#   /'
 }
 
-# all NAME LEAST EMUL-ARGUMENT...: LEAST cases have to apply, and pass
+# all NAME SPEED LEAST EMUL-ARGUMENT...: LEAST cases have to apply, and pass
 all() {
-	local name=$1 least=$2 case args; shift 2
+	local name=$1 speed=$2 least=$3 case args; shift 3
 	ok "$name: attach" emul "$@" || return
 	ok "$name: usbtest binds" emul_ready || return
+	is "$name: its speed" "$(cat "$emul_dir/speed")" "$speed"
 	done=0
 	while read -r case args <&8; do
 		run_case "$name" "$case" $args
@@ -57,16 +58,16 @@ all() {
 }
 
 echo "$table" | grep . >/tmp/table
-all high 26 -s high
-all super 26 -s super
-all super+ 26 -s super+
-all full 26 -s full
-all low 5 -s low
-all single 26 -s high -f single
-all "malformed answers" 26 -s high -f bad
+all high 480 26 -s high
+all super 5000 26 -s super
+all super+ 10000 26 -s super+
+all full 12 26 -s full
+all low 1.5 5 -s low
+all single 480 26 -s high -f single
+all "malformed answers" 480 26 -s high -f bad
 rmmod usbtest
 modprobe usbtest pattern=1
-all "high, checked" 22 -s high -m
-all "super, checked" 22 -s super -m
+all "high, checked" 480 22 -s high -m
+all "super, checked" 5000 22 -s super -m
 rmmod usbtest
 modprobe usbtest

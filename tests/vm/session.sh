@@ -9,6 +9,7 @@
 #   here VID:PID[/SERIAL]   print the sysfs folder of what was attached
 #   there VID:PID[/SERIAL]  print the target's bus id of it
 #   disk_of FOLDER   print the disk (sda) of a USB device
+#   said_of FOLDER   print speed and descriptors, without bus and device number
 #
 # Everything that waits has a bound.
 
@@ -88,4 +89,10 @@ disk_of() { # FOLDER
 target_disk_of() {
 	on target ". /lab/session.sh
 		disk_of /sys/bus/usb/devices/$(there "$1")"
+}
+
+said_of() { # FOLDER
+	echo "speed $(cat "$1/speed")"
+	lsusb -v -s "$(cat "$1/busnum"):$(cat "$1/devnum")" 2>&1 |
+		sed 's/^Bus [0-9]* Device [0-9]*:/Bus Device:/' | grep .
 }
