@@ -64,9 +64,13 @@ static struct cdev *cdev_of(struct vhci *v)
 
 /* ---- control ------------------------------------------------------------ */
 
-static int plug(struct vhci *v, enum usb_speed speed, struct vhci_place *place)
+static int plug(struct vhci *v, enum usb_speed speed, int before,
+		struct vhci_place *place)
 {
-	struct usbip_rpc_attach a = { .speed = speed };
+	struct usbip_rpc_attach a = {
+		.speed = speed,
+		.port = (uint32_t)(before + 1),
+	};
 
 	if (ioctl(v->fd, USBIP_RPC_IOC_ATTACH, &a))
 		return -errno;

@@ -24,11 +24,15 @@ static const char usage[] =
 "      --tcp-port N     the target's service is at this TCP port: do not ask\n"
 "                       rpcbind\n"
 "      --timeout S      give up after S seconds (30)\n"
+"      --follow S       when it is unplugged at the target, or the target's service\n"
+"                       is started anew: stay, and attach it again if it is\n"
+"                       back within S seconds\n"
 "      --foreground     stay until the device is detached\n"
 "  -d, --debug TAGS     log more: rpc,net,session,device,urb,port or all\n"
 "  -h, --help           show this\n";
 
-enum { OPT_PORT = 256, OPT_TCP_PORT, OPT_TIMEOUT, OPT_FOREGROUND };
+enum { OPT_PORT = 256, OPT_TCP_PORT, OPT_TIMEOUT, OPT_FOLLOW,
+       OPT_FOREGROUND };
 
 static const struct option options[] = {
 	{ "remote", required_argument, NULL, 'r' },
@@ -36,6 +40,7 @@ static const struct option options[] = {
 	{ "port", required_argument, NULL, OPT_PORT },
 	{ "tcp-port", required_argument, NULL, OPT_TCP_PORT },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "follow", required_argument, NULL, OPT_FOLLOW },
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 	{ "debug", required_argument, NULL, 'd' },
 	{ "help", no_argument, NULL, 'h' },
@@ -94,6 +99,10 @@ static int take_option(int opt, struct helper_options *o,
 	case OPT_TIMEOUT:
 		if (command_number(optarg, 1, 3600, &o->timeout_s))
 			return 1 + command_misuse(self, "--timeout: 1 to 3600");
+		return 0;
+	case OPT_FOLLOW:
+		if (command_number(optarg, 1, 1000000, &o->follow_s))
+			return 1 + command_misuse(self, "--follow: 1 to 1000000");
 		return 0;
 	case OPT_FOREGROUND:
 		o->foreground = true;

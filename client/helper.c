@@ -164,6 +164,7 @@ static void run(struct helper *h)
 		.tcp_port = o->tcp_port,
 		.port = o->port,
 		.timeout_ms = o->timeout_s * 1000,
+		.follow_ms = o->follow_s * 1000,
 		.ctl_dir = CTL_DIR,
 		.sysfs_dir = SYSFS_USB,
 		.open = cdev_open,

@@ -15,6 +15,7 @@ struct helper_options {
 	uint16_t tcp_port;		/* of the target; 0: by rpcbind */
 	int port;			/* its number here; -1: the lowest free */
 	unsigned int timeout_s;
+	unsigned int follow_s;		/* see attachment_config.follow_ms */
 	bool foreground;
 	/* Says what has been attached. May be NULL. */
 	void (*attached)(const char *text);

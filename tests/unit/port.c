@@ -608,6 +608,31 @@ static void test_descriptor_lives(void)
 	vhci_buf_unref(buf);
 }
 
+/* The kernel has unplugged the device, and has everything back. */
+static void test_forget(void)
+{
+	uint64_t a, b;
+
+	begin(2, 1 << 20);
+	a = bulk_in(512);
+	answer(a, -EPIPE, 0);
+	b = bulk_in(512);
+	bulk_in(512);	/* waits: a is not settled */
+	ok(port_outstanding(port) == 2, "one flies, one waits, one settles");
+	seen = n_events;
+	port_forget(port);
+	ok(is(UNLINKED, b) && is(RENEWED, 0) && n_acks == 1 &&
+	   acks[0].acked == 1 && nothing(),
+	   "forgotten: what flies is unlinked, what settled is acknowledged");
+	ok(!port_outstanding(port), "nobody waits for anything");
+	port_unlink(port, b);
+	answer(b, -ECONNRESET, 0);
+	ok(nothing(), "an answer is for nobody");
+	bulk_in(512);
+	ok(is_sent(0x81, 3, 2), "the row goes on");
+	end();
+}
+
 int main(void)
 {
 	test_numbers();
@@ -621,5 +646,6 @@ int main(void)
 	test_lies();
 	test_connection();
 	test_descriptor_lives();
+	test_forget();
 	return tap_done();
 }

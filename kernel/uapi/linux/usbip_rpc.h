@@ -50,7 +50,9 @@
  * is not mapped: -EFAULT, and the message stays. -ENOTCONN: no device.
  * poll(): POLLIN when there is a message, POLLOUT always, POLLHUP when the
  * kernel itself has unplugged the device, because the system goes to sleep
- * (until the next ATTACH or DETACH). Several threads may read.
+ * (until the next ATTACH or DETACH). Who wants it to be there afterwards tries
+ * ATTACH, with the port's number, until it is not -EAGAIN any more. Several
+ * threads may read.
  *
  * write(): answers
  * ----------------
