@@ -3,7 +3,7 @@
 # The verbs of a lab job that has usbip-rpc on both sides, on top of guest.sh:
 #
 #   share            start rpcbind and usbip-rpcd in the target, export all
-#   attach DEVICE    as the command does; $port is where it came to be
+#   attach DEVICE [OPTION...]  as the command does; $port is where it came to be
 #   detach           what is at $port
 #   vhci             the sysfs folders of what is plugged into our controller
 #   here VID:PID[/SERIAL]   print the sysfs folder of what was attached
@@ -30,8 +30,8 @@ unshare_all() {
 	on target 'kill $(pidof usbip-rpcd); until_true 15 not pidof usbip-rpcd'
 }
 
-attach() { # DEVICE
-	attach_out=$(usbip-rpc attach -r target -b "$1" 2>&1) || {
+attach() { # DEVICE [OPTION...]
+	attach_out=$(usbip-rpc attach -r target -b "$@" 2>&1) || {
 		echo "$attach_out"
 		return 1
 	}
