@@ -90,6 +90,10 @@ struct backend_ops {
 			     unsigned int alternate);
 	int (*clear_halt)(void *bdev, uint8_t address);
 	int (*reset)(void *bdev);
+	/* worker: the device may be put to sleep, and until it may not, and
+	 * is awake, no transfer runs. -EOPNOTSUPP: this system can not. */
+	int (*suspend)(void *bdev);
+	int (*resume)(void *bdev);
 
 	/*
 	 * Begin a transfer whose memory urb_alloc() made. 0: done() comes,

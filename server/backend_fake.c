@@ -139,7 +139,7 @@ static bool execute(struct fake_device *dev, int row, struct urb *urb)
 	struct fake_endpoint *ep = &dev->endpoints[row];
 	enum fake_fault_kind kind;
 
-	if (!dev->plugged) {
+	if (!dev->plugged || dev->suspended) {
 		urb->xfer = URB_XFER_IO;
 		return true;
 	}
@@ -292,6 +292,7 @@ static int claim_device(void *bdev)
 static void to_default(struct fake_device *dev)
 {
 	dev->halted = 0;
+	dev->suspended = false;
 	for (size_t i = 0; i < sizeof(dev->alternates); i++)
 		dev->alternates[i] = 0;
 	if (dev->model->reset)
@@ -356,6 +357,26 @@ static int clear_halt(void *bdev, uint8_t address)
 	if (!dev->plugged)
 		return -ENODEV;
 	dev->halted &= ~(1u << endpoint_row(address));
+	return 0;
+}
+
+static int suspend_device(void *bdev)
+{
+	struct fake_device *dev = bdev;
+
+	if (!dev->plugged)
+		return -ENODEV;
+	dev->suspended = true;
+	return 0;
+}
+
+static int resume_device(void *bdev)
+{
+	struct fake_device *dev = bdev;
+
+	if (!dev->plugged)
+		return -ENODEV;
+	dev->suspended = false;
 	return 0;
 }
 
@@ -581,6 +602,8 @@ const struct backend_ops backend_fake_ops = {
 	.set_interface = set_interface,
 	.clear_halt = clear_halt,
 	.reset = reset_device,
+	.suspend = suspend_device,
+	.resume = resume_device,
 	.submit = submit_urb,
 	.cancel = cancel_urb,
 };

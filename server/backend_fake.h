@@ -87,6 +87,7 @@ struct fake_device {
 	struct event *leave;		/* looks whether it has */
 	uint32_t queued;		/* rows with something in their queue */
 	_Atomic uint32_t halted;	/* rows */
+	_Atomic bool suspended;
 	_Atomic unsigned int configuration;
 	_Atomic uint8_t alternates[4];
 	uint8_t address;

@@ -357,6 +357,8 @@ const struct backend_ops backend_libusb_ops = {
 	.set_interface = lusb_set_interface,
 	.clear_halt = lusb_clear_halt,
 	.reset = lusb_reset,
+	.suspend = lusb_suspend,
+	.resume = lusb_resume,
 	.submit = submit_urb,
 	.cancel = cancel_urb,
 };

@@ -101,5 +101,7 @@ int lusb_set_interface(void *bdev, unsigned int interface,
 		       unsigned int alternate);
 int lusb_clear_halt(void *bdev, uint8_t address);
 int lusb_reset(void *bdev);
+int lusb_suspend(void *bdev);
+int lusb_resume(void *bdev);
 
 #endif

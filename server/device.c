@@ -219,6 +219,10 @@ static int call_in_worker(void *arg)
 		return dev->ops->clear_halt(dev->bdev, urb->value);
 	case URB_TYPE_RESET:
 		return dev->ops->reset(dev->bdev);
+	case URB_TYPE_SUSPEND:
+		return dev->ops->suspend(dev->bdev);
+	case URB_TYPE_RESUME:
+		return dev->ops->resume(dev->bdev);
 	case URB_TYPE_CONTROL:
 	case URB_TYPE_BULK:
 	case URB_TYPE_INTERRUPT:
@@ -244,6 +248,9 @@ static void note_result(struct urb *urb, int r)
 		break;
 	case -EINVAL:
 		urb->verdict = URB_VERDICT_INVAL;
+		break;
+	case -EOPNOTSUPP:
+		urb->verdict = URB_VERDICT_NOT_SUPPORTED;
 		break;
 	default:
 		urb->xfer = URB_XFER_IO;

@@ -157,18 +157,6 @@ bool_t usbip_free_streams_1_svc(usbip_streams_args *args, usbip_state_res *res,
 	return leave_out(res, sizeof(*res), rq);
 }
 
-bool_t usbip_suspend_1_svc(usbip_suspend_args *args, usbip_state_res *res,
-			   struct svc_req *rq)
-{
-	return leave_out(res, sizeof(*res), rq);
-}
-
-bool_t usbip_resume_1_svc(usbip_suspend_args *args, usbip_state_res *res,
-			  struct svc_req *rq)
-{
-	return leave_out(res, sizeof(*res), rq);
-}
-
 bool_t usbip_isoc_1_svc(usbip_isoc_args *args, usbip_isoc_res *res,
 			struct svc_req *rq)
 {

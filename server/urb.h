@@ -22,6 +22,8 @@ enum urb_type {
 	URB_TYPE_SET_INTERFACE,		/* index, value */
 	URB_TYPE_CLEAR_HALT,		/* value: the endpoint's address */
 	URB_TYPE_RESET,
+	URB_TYPE_SUSPEND,
+	URB_TYPE_RESUME,
 };
 
 /* What became of a transfer; usbip_xfer is the same on the wire. */
