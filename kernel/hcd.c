@@ -63,7 +63,10 @@ static int reset_hcd(struct usb_hcd *hcd)
 	hcd->self.no_sg_constraint = 1;
 	/* the hub says itself when there is something to look at */
 	hcd->uses_new_polling = 1;
-	/* no device with a need for remote wakeup must be put to sleep */
+	/*
+	 * The target can not tell that a device woke itself, so the core must
+	 * not put one to sleep whose driver relies on that (a keyboard).
+	 */
 	hcd->cant_recv_wakeups = 1;
 	return 0;
 }

@@ -85,7 +85,15 @@
  *     RESET    struct usbip_rpc_msg. A driver reset the device (not sent for
  *              the resets of the first enumeration). To be answered by
  *              COMPLETE; the port's URBs are held until then, 5 s at most.
- *     ALLOC_STREAMS, FREE_STREAMS, SUSPEND, RESUME: reserved.
+ *     SUSPEND, RESUME  struct usbip_rpc_msg, where ATTACH asked for it. The
+ *              port was suspended, as drivers have no use for the device at
+ *              present; it was resumed. To be answered by COMPLETE, whatever
+ *              its status: the port is in that state already. The port's URBs
+ *              are held until then, 5 s at most. SUSPEND finds no URB
+ *              outstanding but such as are unlinked. A suspension that is over
+ *              before it was read is not told. Devices whose drivers need
+ *              remote wakeup are not suspended.
+ *     ALLOC_STREAMS, FREE_STREAMS: reserved.
  *   helper -> kernel
  *     COMPLETE struct usbip_rpc_complete, npackets packets, IN data.
  *     WAKEUP, PORT_RESET: reserved.
@@ -109,7 +117,7 @@
 /* Features (struct usbip_rpc_hello); a module sets those it has. */
 #define USBIP_RPC_FEATURE_ISOC		(1ULL << 0)	/* isochronous URBs */
 #define USBIP_RPC_FEATURE_STREAMS	(1ULL << 1)	/* bulk streams */
-#define USBIP_RPC_FEATURE_POWER		(1ULL << 2)	/* SUSPEND, RESUME, WAKEUP */
+#define USBIP_RPC_FEATURE_POWER		(1ULL << 2)	/* SUSPEND, RESUME */
 
 /**
  * struct usbip_rpc_hello - USBIP_RPC_IOC_HELLO
@@ -133,10 +141,13 @@ enum usbip_rpc_speed {
 	USBIP_RPC_SPEED_SUPER_PLUS = 5,
 };
 
+/* Flags of ATTACH. */
+#define USBIP_RPC_ATTACH_POWER	(1U << 0)	/* SUSPEND and RESUME are wanted */
+
 /**
  * struct usbip_rpc_attach - USBIP_RPC_IOC_ATTACH
  * @speed:	in: enum usbip_rpc_speed
- * @flags:	in: 0
+ * @flags:	in: USBIP_RPC_ATTACH_*, those whose feature HELLO has told
  * @port:	in: the port wanted plus one, or 0 for any (a port is a number
  *		from 0 up, over all controllers of the module; USB 2 and USB 3
  *		ports are of one row); out: the port
@@ -201,8 +212,8 @@ enum usbip_rpc_type {
 	USBIP_RPC_RESET = 3,
 	USBIP_RPC_ALLOC_STREAMS = 4,	/* reserved */
 	USBIP_RPC_FREE_STREAMS = 5,	/* reserved */
-	USBIP_RPC_SUSPEND = 6,		/* reserved */
-	USBIP_RPC_RESUME = 7,		/* reserved */
+	USBIP_RPC_SUSPEND = 6,
+	USBIP_RPC_RESUME = 7,
 	/* helper -> kernel */
 	USBIP_RPC_COMPLETE = 64,
 	USBIP_RPC_WAKEUP = 65,		/* reserved */
