@@ -199,6 +199,13 @@ static void kernel_resets(uint64_t id, void *user)
 	port_reset(a->port, id);
 }
 
+static void kernel_suspends(uint64_t id, bool suspend, void *user)
+{
+	struct attachment *a = user;
+
+	port_suspend(a->port, id, suspend);
+}
+
 /* Is the device plugged in? */
 static bool is_plugged(const struct attachment *a)
 {
@@ -464,6 +471,7 @@ static int begin(struct attachment *a, struct failure *f)
 		.submit = kernel_submits,
 		.unlink = kernel_unlinks,
 		.reset = kernel_resets,
+		.suspend = kernel_suspends,
 		.user = a,
 	};
 	int r;

@@ -286,6 +286,25 @@ static enum clnt_stat call_reset(struct call *call,
 	return usbip_reset_1(&args, &call->res.state, clnt);
 }
 
+/* Drivers that need remote wakeup are not suspended: see PROTOCOL, 8. */
+static enum clnt_stat call_suspend(struct call *call,
+					 const usbip_submit *submit,
+					 CLIENT *clnt)
+{
+	usbip_suspend_args args = { .submit = *submit };
+
+	return usbip_suspend_1(&args, &call->res.state, clnt);
+}
+
+static enum clnt_stat call_resume(struct call *call,
+					 const usbip_submit *submit,
+					 CLIENT *clnt)
+{
+	usbip_suspend_args args = { .submit = *submit };
+
+	return usbip_resume_1(&args, &call->res.state, clnt);
+}
+
 typedef enum clnt_stat (*call_fn)(struct call *call,
 				   const usbip_submit *submit, CLIENT *clnt);
 
@@ -301,6 +320,8 @@ static const struct {
 	[URB_SET_INTERFACE] = { call_set_interface, true },
 	[URB_CLEAR_HALT] = { call_clear_halt, true },
 	[URB_RESET] = { call_reset, true },
+	[URB_SUSPEND] = { call_suspend, true },
+	[URB_RESUME] = { call_resume, true },
 };
 
 int calls_submit(struct calls *calls, struct urb *urb, uint32_t acked)

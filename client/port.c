@@ -386,9 +386,9 @@ void port_submit(struct port *p, const struct vhci_submit *s)
 	kick(p, row);
 }
 
-void port_reset(struct port *p, uint64_t id)
+static void submit_call(struct port *p, enum urb_kind kind, uint64_t id)
 {
-	struct urb *urb = urb_new_reset(p, id);
+	struct urb *urb = urb_new_call(p, kind, id);
 
 	if (!urb) {
 		refuse(p, id, -ENOMEM);
@@ -397,6 +397,16 @@ void port_reset(struct port *p, uint64_t id)
 	learn_id(p, urb);
 	TAILQ_INSERT_TAIL(&row_of(p, 0)->waiting, urb, link);
 	kick(p, row_of(p, 0));
+}
+
+void port_reset(struct port *p, uint64_t id)
+{
+	submit_call(p, URB_RESET, id);
+}
+
+void port_suspend(struct port *p, uint64_t id, bool suspend)
+{
+	submit_call(p, suspend ? URB_SUSPEND : URB_RESUME, id);
 }
 
 void port_unlink(struct port *p, uint64_t id)

@@ -94,6 +94,7 @@ struct port *port_free(struct port *port);
 void port_submit(struct port *port, const struct vhci_submit *s);
 void port_unlink(struct port *port, uint64_t id);
 void port_reset(struct port *port, uint64_t id);
+void port_suspend(struct port *port, uint64_t id, bool suspend);
 /* It has unplugged the device and has all of its URBs back: none is answered
  * to it any more; those that fly are unlinked. */
 void port_forget(struct port *port);

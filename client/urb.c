@@ -73,14 +73,14 @@ struct urb *urb_new(struct port *port, struct pool *pool,
 	return urb;
 }
 
-struct urb *urb_new_reset(struct port *port, uint64_t id)
+struct urb *urb_new_call(struct port *port, enum urb_kind kind, uint64_t id)
 {
 	struct urb *urb = alloc_urb(NULL, 0);
 
 	if (!urb)
 		return NULL;
 	urb->port = port;
-	urb->kind = URB_RESET;
+	urb->kind = kind;
 	urb->id = id;
 	return urb;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * urb - one request of the kernel on its way to the target and back: an URB,
- * or a reset.
+ * or that the port was reset, suspended or resumed.
  */
 #ifndef USBIP_CLIENT_URB_H
 #define USBIP_CLIENT_URB_H
@@ -23,6 +23,8 @@ enum urb_kind {
 	URB_SET_INTERFACE,
 	URB_CLEAR_HALT,
 	URB_RESET,
+	URB_SUSPEND,
+	URB_RESUME,
 	URB_LOCAL,		/* a control URB, answered here in its turn */
 };
 
@@ -75,7 +77,8 @@ LIST_HEAD(urb_ids, urb);
 /* In state WAITING, kind CONTROL, BULK or INTERRUPT. NULL: out of memory. */
 struct urb *urb_new(struct port *port, struct pool *pool,
 		    const struct vhci_submit *s);
-struct urb *urb_new_reset(struct port *port, uint64_t id);
+/* RESET, SUSPEND or RESUME */
+struct urb *urb_new_call(struct port *port, enum urb_kind kind, uint64_t id);
 /* Belongs to no list any more. */
 struct urb *urb_free(struct urb *urb);
 /* What it holds is not needed any more, only its place in the row. */

@@ -67,6 +67,8 @@ struct vhci_events {
 	void (*submit)(const struct vhci_submit *s, void *user);
 	void (*unlink)(uint64_t id, void *user);
 	void (*reset)(uint64_t id, void *user);
+	/* Suspended, or resumed. */
+	void (*suspend)(uint64_t id, bool suspend, void *user);
 	void *user;
 };
 

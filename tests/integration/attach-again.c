@@ -44,7 +44,16 @@ static void on_ended(const struct failure *f, void *user)
 	why = *f;
 }
 
-/* It is plugged in for the nth time, enumerated, and in use. */
+/* The daemon must not be left behind. */
+static void bail(const char *text)
+{
+	printf("Bail out! %s\n", text);
+	kill(d.pid, SIGKILL);
+	exit(1);
+}
+
+/* It is plugged in for the nth time, enumerated, and in use. Without that
+ * nothing behind it makes sense. */
 static bool comes(struct attachment *a, unsigned int n)
 {
 	const char *state = "";
@@ -53,8 +62,10 @@ static bool comes(struct attachment *a, unsigned int n)
 	for (int i = 0; i < WAIT_MS / 10 && !ended &&
 	     !(kernel_plugged() && kernel_plugs() == n); i++)
 		kernel_run(10);
-	if (!kernel_plugged() || !kernel_enumerate())
-		return false;
+	if (!kernel_plugged() || !kernel_enumerate()) {
+		printf("# plugged in %u times, not %u\n", kernel_plugs(), n);
+		bail(ended ? why.text : "it is still waited for");
+	}
 	for (int i = 0; i < WAIT_MS / 10 && strcmp(state, "attached"); i++) {
 		kernel_run(10);
 		o = attachment_status(a);
@@ -86,8 +97,8 @@ static struct attachment *attach(const char *device, unsigned int follow_ms)
 	attached = ended = false;
 	if (!attachment_new(&a, &config, &why) && comes(a, 1) && attached)
 		return a;
-	printf("Bail out! %s is not attached: %s\n", device, why.text);
-	exit(1);
+	bail(why.text);
+	return NULL;
 }
 
 static bool wait_ended(void)

@@ -437,12 +437,17 @@ static void test_translation(void)
 	port_reset(port, next_id++);
 	ok(events[n_events - 1].kind == URB_RESET &&
 	   events[n_events - 1].number == 5, "reset, in the same row");
+	port_suspend(port, next_id++, true);
+	port_suspend(port, next_id++, false);
+	ok(events[n_events - 2].kind == URB_SUSPEND &&
+	   events[n_events - 1].kind == URB_RESUME &&
+	   events[n_events - 1].number == 7, "suspend and resume, too");
 	seen = n_events;
 	b = control((const uint8_t[8]){ 0x80, 6, 0, 1, 0, 0, 18, 0 });
 	ok(nothing(), "an answer from here waits for those before it");
-	for (uint64_t id = 1; id <= 5; id++)
+	for (uint64_t id = 1; id <= 7; id++)
 		answer(id, 0, 0);
-	seen += 5;
+	seen += 7;
 	ok(is_completed(b, 0, 18), "and comes behind them");
 	a = control((const uint8_t[8]){ 0, 48, 0, 0, 0, 0, 6, 0 });
 	ok(is_completed(a, 0, 6), "SEL is taken here");

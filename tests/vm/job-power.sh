@@ -11,11 +11,13 @@ is_asleep() { [ "$(cat "$1/power/runtime_status")" = suspended ]; }
 # ---- a keyboard: its driver wants remote wakeup, which does not come over the
 # wire: so it is not put to sleep
 
-key() { # KEY CODE-AS-HEX: it has arrived
+pressed() { # KEY CODE-AS-HEX: press it; it arrives
 	host monitor target sendkey "$1" >/dev/null
-	until_true 20 eval "hexdump -v -e '24/1 \"%02x\" \"\\n\"' /tmp/keys |
+	until_true 3 eval "hexdump -v -e '24/1 \"%02x\" \"\n\"' /tmp/keys |
 		cut -c33- | grep -qx 0100${2}0001000000"
 }
+# the reader may still be on its way when the first one is pressed
+key() { until_true 30 pressed "$@"; }
 
 keyboard() {
 	local dir node reader
@@ -53,23 +55,36 @@ driver() { # bind|unbind
 	echo "${dir##*/}:1.0" >"/sys/bus/usb/drivers/usb-storage/$1"
 }
 
+# Its device at the target sleeps
+target_sleeps() {
+	on target "[ \$(cat /sys/bus/usb/devices/$busid/power/runtime_status) = suspended ]"
+}
+
 stick() {
-	local dir before
-	ok "stick: attach" attach "$(there $id)" || return
+	local dir before busid
+	busid=$(there $id)
+	ok "stick: attach" attach "$busid" || return
+	on target "cd /sys/bus/usb/devices/$busid/power
+		echo 0 >autosuspend_delay_ms; echo auto >control"
 	find_disk
 	dir=$(here $id)
 	before=$(sum)
+	ok "stick: in use, the target keeps it awake" not target_sleeps
 	driver unbind
 	autosuspend "$dir"
 	ok "stick: without a driver it goes to sleep" \
 		until_true 30 is_asleep "$dir"
 	ok "stick: and its hub" until_true 30 is_asleep "$dir/.."
+	ok "stick: and the target lets it sleep" until_true 30 target_sleeps
 	driver bind
 	ok "stick: with one it is a disk again" find_disk
 	is "stick: and what it was" "$(sum)" "$before"
+	ok "stick: in use, it is awake at the target" not target_sleeps
 	driver unbind
-	ok "stick: and sleeps again" until_true 30 is_asleep "$dir"
+	ok "stick: and sleeps again" until_true 30 target_sleeps
 	ok "stick: detach, asleep" detach
+	ok "stick: the target has its disk" until_true 30 target_disk_of $id
+	on target "echo on >/sys/bus/usb/devices/$busid/power/control"
 }
 
 # ---- system sleep: pm_test comes back by itself
