@@ -223,6 +223,27 @@ static void test_sleep(void)
 	detach(a);
 }
 
+/* It is reset before it is plugged in again: so that is noticed. */
+static void test_changed(void)
+{
+	struct attachment *a;
+
+	kernel_begin(base);
+	a = attach("1-2", 0);
+	tell(PRODUCT, 0xa4ab, 0);
+	tell(LEAVE, 200, 0);
+	kernel_sleep();
+	kernel_run(300);
+	kernel_wake();
+	ok(comes(a, 2) && is_product(a, "a4ab"),
+	   "one that became another device meanwhile is that");
+	tell(PRODUCT, 0xa4a0, 0);
+	tell(LEAVE, 200, 0);
+	kernel_reset();
+	ok(comes(a, 3) && is_product(a, "a4a0"), "and back");
+	detach(a);
+}
+
 static void test_reset(void)
 {
 	struct attachment *a;
@@ -319,6 +340,7 @@ int main(void)
 	caller_daemon_start(&d, "* *\n", script, args);
 	test_nap();
 	test_sleep();
+	test_changed();
 	test_reset();
 	test_no_match();
 	caller_daemon_stop(&d);
