@@ -30,6 +30,8 @@ neighbour() {
 	attach_from controller 3243 1-2
 }
 
+# as the job before left it, it has other parameters
+rmmod usbip-rpc-vhci 2>/dev/null
 modprobe usbip-rpc-vhci ports=2
 serve target 3241 40
 serve target 3242 1
