@@ -49,7 +49,7 @@ ok "usbip-rpc port names each target's" eval \
 	'[ "$(serials | grep -c "^T324[123]-")" = 7 ]'
 ok "all are detached" usbip-rpc detach --all
 on target 'usbip-rpc detach --all; until_true 20 rmmod usbip-rpc-vhci'
-kill "$(pgrep -f 'port 3243')"
+kill "$(pidof usbip-rpcd)"
 ok "rmmod takes all controllers along" until_true 20 rmmod usbip-rpc-vhci
 
 modprobe usbip-rpc-vhci

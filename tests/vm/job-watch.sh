@@ -16,7 +16,8 @@ took() {
 modprobe usbip-rpc-vhci
 share
 : >/tmp/watch
-spawn watching sh -c 'exec usbip-rpc list target --watch --json >/tmp/watch'
+spawn watching sh -c 'echo $$ >/tmp/watch.pid
+	exec usbip-rpc list target --watch --json >/tmp/watch'
 seen=1
 ok "first what is there" heard watching ""
 ok "attach" attach "$(there 0627:0001)" || give_up "no keyboard"
@@ -42,8 +43,8 @@ unshare_all
 ok "the service ends" heard disconnected why
 share
 ok "a new one is found" heard watching ""
-kill "$(pgrep -f 'usbip-rpc list target')"
-ok "it ends" until_true 10 not pgrep -f 'usbip-rpc list target'
+kill "$(cat /tmp/watch.pid)"
+ok "it ends" until_true 10 not kill -0 "$(cat /tmp/watch.pid)"
 host monitor target device_del kbd-hub >/dev/null
 host monitor target device_add usb-kbd,id=kbd-hub,bus=xhci.0,port=15.2 >/dev/null
 until_true 15 there 0627:0001
