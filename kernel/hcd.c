@@ -159,6 +159,8 @@ static int probe_controller(struct platform_device *pdev)
 	if (ret)
 		goto put_ss_hcd;
 	platform_set_drvdata(pdev, hcd);
+	urpc_port_open_hub(urpc_hub_of(hcd));
+	urpc_port_open_hub(urpc_hub_of(ss_hcd));
 	return 0;
 
 put_ss_hcd:

@@ -222,7 +222,7 @@ struct urpc_port *urpc_port_of(struct usb_hcd *hcd, struct usb_device *udev)
 	return &hub->ports[udev->portnum - 1];
 }
 
-/* Set up a hub's ports and make them known. 0 or -ENOMEM. */
+/* Set up a hub's ports; nobody can plug into them yet. 0 or -ENOMEM. */
 int urpc_port_add_hub(struct urpc_hub *hub)
 {
 	unsigned int i;
@@ -239,17 +239,27 @@ int urpc_port_add_hub(struct urpc_hub *hub)
 		spin_lock_init(&port->lock);
 		urpc_urb_init_port(port);
 	}
-	mutex_lock(&plug_lock);
-	list_add_tail(&hub->link, &hubs);
-	mutex_unlock(&plug_lock);
+	INIT_LIST_HEAD(&hub->link);
 	return 0;
 }
 
 /*
- * Undo urpc_port_add_hub(), after usb_remove_hcd() if there was an
- * usb_add_hcd(). No file is open, or the module would not go: so no port has
- * a file, none gets one, and all URBs were given back. What may still be
- * there is the work that was armed for them.
+ * The controller is complete, its bus has a number and will not go before the
+ * module does: devices can be plugged into the hub from here on.
+ */
+void urpc_port_open_hub(struct urpc_hub *hub)
+{
+	mutex_lock(&plug_lock);
+	list_add_tail(&hub->link, &hubs);
+	mutex_unlock(&plug_lock);
+}
+
+/*
+ * Undo urpc_port_add_hub() and, if there was one, urpc_port_open_hub(); after
+ * usb_remove_hcd() if there was an usb_add_hcd(). A hub that was opened goes
+ * with the module, so no file is open: no port has a file, none gets one, and
+ * all URBs were given back. What may still be there is the work that was armed
+ * for them.
  */
 void urpc_port_remove_hub(struct urpc_hub *hub)
 {

@@ -208,6 +208,7 @@ void urpc_cdev_remove(void);
 
 /* port.c */
 int urpc_port_add_hub(struct urpc_hub *hub);
+void urpc_port_open_hub(struct urpc_hub *hub);
 void urpc_port_remove_hub(struct urpc_hub *hub);
 struct urpc_port *urpc_port_of(struct usb_hcd *hcd, struct usb_device *udev);
 void urpc_port_free_dev(struct usb_hcd *hcd, struct usb_device *udev);
