@@ -8,49 +8,25 @@
  * more, and only then are they acknowledged (see port.c).
  *
  *   CLAIMING -> ENUMERATING -> ATTACHED <-> HELD
+ *                    ^   |________|__________|
+ *                    |   v        v
+ *                 ASLEEP or FOLLOWING (attachment_again.c)
  *   and from each of them DETACHING -> ENDED
  */
-#include "client/attachment.h"
+#include "client/attachment_impl.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "client/calls.h"
 #include "client/ctl.h"
-#include "client/names.h"
-#include "client/port.h"
-#include "client/session.h"
 #include "client/snapshot.h"
-#include "client/sysfs.h"
 #include "common/log.h"
 #include "common/text.h"
 
-#define LOOK_EVERY_MS	50
-
-struct attachment {
-	struct attachment_config config;
-	enum attachment_state state;
-	struct vhci *vhci;
-	struct session *session;
-	struct calls *calls;
-	struct port *port;
-	struct ctl *ctl;
-	struct event *readable;		/* the kernel wants something */
-	struct event *flush;		/* answers are queued */
-	struct event *retry;		/* port_retry() */
-	struct event *look;		/* at sysfs, while ENUMERATING */
-	struct event *deadline;
-	struct vhci_place place;
-	struct names names;
-	time_t since;
-	bool queued;
-	bool configured;		/* by the kernel, and not to 0 */
-	struct failure why;		/* of the end */
-};
 
 static const char *state_str(enum attachment_state state)
 {
@@ -63,6 +39,10 @@ static const char *state_str(enum attachment_state state)
 		return "attached";
 	case ATTACHMENT_HELD:
 		return "held";
+	case ATTACHMENT_ASLEEP:
+		return "asleep";
+	case ATTACHMENT_FOLLOWING:
+		return "following";
 	case ATTACHMENT_DETACHING:
 		return "detaching";
 	case ATTACHMENT_ENDED:
@@ -77,11 +57,20 @@ static bool may_go(enum attachment_state from, enum attachment_state to)
 	case ATTACHMENT_CLAIMING:
 		return false;
 	case ATTACHMENT_ENUMERATING:
-		return from == ATTACHMENT_CLAIMING;
+		return from == ATTACHMENT_CLAIMING ||
+		       from == ATTACHMENT_ASLEEP ||
+		       from == ATTACHMENT_FOLLOWING;
 	case ATTACHMENT_ATTACHED:
 		return from == ATTACHMENT_ENUMERATING || from == ATTACHMENT_HELD;
 	case ATTACHMENT_HELD:
 		return from == ATTACHMENT_ATTACHED;
+	case ATTACHMENT_ASLEEP:
+		return (from >= ATTACHMENT_ENUMERATING &&
+			from <= ATTACHMENT_HELD) ||
+		       from == ATTACHMENT_FOLLOWING;
+	case ATTACHMENT_FOLLOWING:
+		return from >= ATTACHMENT_ENUMERATING &&
+		       from <= ATTACHMENT_ASLEEP;
 	case ATTACHMENT_DETACHING:
 		return from < ATTACHMENT_DETACHING;
 	case ATTACHMENT_ENDED:
@@ -91,8 +80,7 @@ static bool may_go(enum attachment_state from, enum attachment_state to)
 }
 
 /* The only writer of a->state. */
-static void attachment_set_state(struct attachment *a,
-				 enum attachment_state next)
+void attachment_set_state(struct attachment *a, enum attachment_state next)
 {
 	log_debug(LOG_TAG_PORT, "%s from %s: %s -> %s", a->config.device,
 		  a->config.host, state_str(a->state), state_str(next));
@@ -100,7 +88,7 @@ static void attachment_set_state(struct attachment *a,
 	a->state = next;
 }
 
-static void set_timer(struct event *ev, unsigned int ms)
+void attachment_set_timer(struct event *ev, unsigned int ms)
 {
 	const struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
 
@@ -123,30 +111,36 @@ static void released(bool given_back, void *user)
 	a->config.ended(&a->why, a->config.user);
 }
 
+void attachment_unplug(struct attachment *a)
+{
+	int r;
+
+	event_del(a->look);
+	event_del(a->deadline);
+	event_del(a->flush);
+	a->queued = false;
+	event_del(a->readable);
+	r = a->vhci->ops->unplug(a->vhci);
+	if (r && r != -ENOTCONN)
+		log_warning("unplugging %u-%u: %s", a->place.busnum,
+			    a->place.hubport, strerror(-r));
+}
+
 /*
  * Unplug first: every driver hears at once that the device is gone, and
  * nothing waits for the network any more.
  */
 static void detach(struct attachment *a)
 {
-	int r;
-
 	if (a->state >= ATTACHMENT_DETACHING)
 		return;
 	attachment_set_state(a, ATTACHMENT_DETACHING);
-	event_del(a->look);
-	event_del(a->deadline);
+	event_del(a->again);
 	event_del(a->retry);
-	event_del(a->flush);
-	if (a->readable)
-		event_del(a->readable);
 	if (a->port)
 		port_down(a->port);
-	r = a->vhci->ops->unplug(a->vhci);
-	if (r)
-		log_warning("unplugging %u-%u: %s", a->place.busnum,
-			    a->place.hubport, strerror(-r));
-	session_release(a->session, released);
+	attachment_unplug(a);
+	session_release(a->next ? a->next : a->session, released);
 }
 
 static void give_up(struct attachment *a, const struct failure *why)
@@ -173,6 +167,13 @@ void attachment_detach(struct attachment *a, const char *why)
 	detach(a);
 }
 
+void attachment_lose(struct attachment *a, const struct failure *why)
+{
+	if (a->told && a->state < ATTACHMENT_DETACHING)
+		log_error("port %u: %s", ctl_port(a->ctl), why->text);
+	give_up(a, why);
+}
+
 /* Over for another reason than ours. */
 static void lost_for_good(const char *why, void *user)
 {
@@ -181,10 +182,7 @@ static void lost_for_good(const char *why, void *user)
 
 	failure_set(&f, FAILURE_OTHER, "%s from %s is gone: %s",
 		    a->config.device, a->config.host, why);
-	if (a->state > ATTACHMENT_ENUMERATING &&
-	    a->state < ATTACHMENT_DETACHING)
-		log_error("port %u: %s", ctl_port(a->ctl), f.text);
-	give_up(a, &f);
+	attachment_lose(a, &f);
 }
 
 /* ---- the kernel's side -------------------------------------------------- */
@@ -207,6 +205,7 @@ static void kernel_resets(uint64_t id, void *user)
 {
 	struct attachment *a = user;
 
+	a->reset_id = id;
 	port_reset(a->port, id);
 }
 
@@ -217,18 +216,40 @@ static void kernel_wants_streams(const struct vhci_streams *s, void *user)
 	port_streams(a->port, s);
 }
 
-/* False: the controller is gone, and so is the attachment. */
+static void kernel_suspends(uint64_t id, bool suspend, void *user)
+{
+	struct attachment *a = user;
+
+	port_suspend(a->port, id, suspend);
+}
+
+/* Is the device plugged in? */
+static bool is_plugged(const struct attachment *a)
+{
+	return a->state >= ATTACHMENT_ENUMERATING &&
+	       a->state <= ATTACHMENT_HELD;
+}
+
+/* The kernel does not talk to us about the device any more. */
+static void kernel_failed(struct attachment *a, int r)
+{
+	if (r == -ENOTCONN)
+		attachment_sleep(a);
+	else
+		lost_for_good(strerror(-r), a);
+}
+
+/* False: it is not plugged in any more. */
 static bool read_kernel(struct attachment *a, bool all)
 {
 	int r;
 
 	do {
 		r = a->vhci->ops->receive(a->vhci);
-	} while (r > 0 && all && a->state < ATTACHMENT_DETACHING);
-	if (r >= 0)
-		return true;
-	lost_for_good(strerror(-r), a);
-	return false;
+	} while (r > 0 && all && is_plugged(a));
+	if (r < 0)
+		kernel_failed(a, r);
+	return is_plugged(a);
 }
 
 static void kernel_readable(evutil_socket_t fd, short what, void *user)
@@ -240,20 +261,19 @@ static void flush_due(evutil_socket_t fd, short what, void *user)
 {
 	struct attachment *a = user;
 
-	while (a->queued && a->state < ATTACHMENT_DETACHING) {
+	while (a->queued && is_plugged(a)) {
 		bool stopped;
 		int r;
 
 		a->queued = false;
 		r = a->vhci->ops->flush(a->vhci);
 		if (r) {
-			lost_for_good(strerror(-r), a);
+			kernel_failed(a, r);
 			return;
 		}
 		stopped = port_written(a->port);
 		/* Even if not: most drivers go on at once, within the write. */
-		if (!read_kernel(a, stopped) ||
-		    a->state >= ATTACHMENT_DETACHING)
+		if (!read_kernel(a, stopped))
 			return;
 		if (stopped)
 			port_settled(a->port);
@@ -287,8 +307,14 @@ static void port_completes(const struct vhci_complete *done, void *user)
 {
 	struct attachment *a = user;
 
-	if (a->state >= ATTACHMENT_DETACHING)
+	if (done->id == ATTACHMENT_RESET_ID) {
+		attachment_was_reset(a, done->status);
 		return;
+	}
+	if (!is_plugged(a))
+		return;
+	if (done->id == a->reset_id)
+		a->reset_id = 0;
 	if (a->vhci->ops->complete(a->vhci, done)) {
 		lost_for_good("out of memory", a);
 		return;
@@ -303,7 +329,7 @@ static void port_retries_in(unsigned int ms, void *user)
 	struct attachment *a = user;
 
 	if (!evtimer_pending(a->retry, NULL))
-		set_timer(a->retry, ms);
+		attachment_set_timer(a->retry, ms);
 }
 
 static void port_heard(const uint8_t setup[8], const uint8_t *data, size_t len,
@@ -325,122 +351,12 @@ static void retry_due(evutil_socket_t fd, short what, void *user)
 	port_retry(a->port);
 }
 
-/* ---- enumeration -------------------------------------------------------- */
-
-static void attached(struct attachment *a)
-{
-	const uint8_t *d = session_device(a->session)->descriptors.device;
-	char text[256], name[160];
-
-	event_del(a->look);
-	event_del(a->deadline);
-	text_device_name(a->names.maker, a->names.product, name, sizeof(name));
-	snprintf(text, sizeof(text),
-		 "attached %04x:%04x %s%sfrom %s as port %u (bus %u-%u)",
-		 usb_get16(d + 8), usb_get16(d + 10), name, *name ? " " : "",
-		 a->config.host, ctl_port(a->ctl), a->place.busnum,
-		 a->place.hubport);
-	a->since = time(NULL);
-	attachment_set_state(a, ATTACHMENT_ATTACHED);
-	a->config.attached(text, a->config.user);
-}
-
-static void look(evutil_socket_t fd, short what, void *user)
-{
-	struct attachment *a = user;
-
-	/* Until then, what is there may be left of the device before. */
-	if (a->configured &&
-	    sysfs_is_configured(a->config.sysfs_dir, &a->place,
-				&session_device(a->session)->descriptors))
-		attached(a);
-	else
-		set_timer(a->look, LOOK_EVERY_MS);
-}
-
-static void deadline(evutil_socket_t fd, short what, void *user)
-{
-	struct attachment *a = user;
-	struct failure f;
-
-	if (a->state == ATTACHMENT_ENUMERATING)
-		failure_set(&f, FAILURE_ENUMERATION,
-			    "%s from %s did not get ready within %u s: %s",
-			    a->config.device, a->config.host,
-			    a->config.timeout_ms / 1000,
-			    sysfs_missing(a->config.sysfs_dir, &a->place));
-	else
-		failure_set(&f, FAILURE_UNREACHABLE,
-			    "no claim of %s at %s within %u s",
-			    a->config.device, a->config.host,
-			    a->config.timeout_ms / 1000);
-	give_up(a, &f);
-}
-
-static json_t *ctl_status(void *user)
-{
-	return attachment_status(user);
-}
-
-static void ctl_detach(void *user)
-{
-	attachment_detach(user, "as asked");
-}
-
-/* 0, or -1 and *f says why. */
-static int take_number(struct attachment *a, struct failure *f)
-{
-	const struct ctl_config ctl = {
-		.base = a->config.base,
-		.dir = a->config.ctl_dir,
-		.port = a->config.port,
-		.status = ctl_status,
-		.detach = ctl_detach,
-		.user = a,
-	};
-	int r = ctl_new(&a->ctl, &ctl);
-
-	if (!r)
-		return 0;
-	if (r == -EBUSY)
-		failure_set(f, FAILURE_BUSY, "port %d is taken", ctl.port);
-	else
-		failure_set(f, FAILURE_OTHER, "no control socket in %s: %s",
-			    ctl.dir, strerror(-r));
-	return -1;
-}
-
-static int plug(struct attachment *a, const struct claim_device *device,
-		struct failure *f)
-{
-	int r = a->vhci->ops->plug(a->vhci, device->speed, &a->place);
-
-	if (!r) {
-		a->readable = event_new(a->config.base, a->vhci->fd,
-					EV_READ | EV_PERSIST, kernel_readable,
-					a);
-		r = a->readable && !event_add(a->readable, NULL) ? 0 : -ENOMEM;
-	}
-	if (!r)
-		return 0;
-	if (r == -ENOSPC)
-		failure_set(f, FAILURE_BUSY,
-			    "no free port for a device of %s: detach another, "
-			    "or load usbip-rpc-vhci with more ports",
-			    usb_speed_text(device->speed));
-	else
-		failure_set(f, FAILURE_OTHER,
-			    "the controller does not take the device: %s",
-			    strerror(-r));
-	return -1;
-}
-
 /* ---- what the session says ---------------------------------------------- */
 
 static void session_claimed(void *user)
 {
 	struct attachment *a = user;
-	const struct claim_device *device = session_device(a->session);
+	const struct claim_device *device;
 	struct port_ops ops = {
 		.submit = port_submits,
 		.unlink = port_unlinks,
@@ -452,24 +368,41 @@ static void session_claimed(void *user)
 		.user = a,
 	};
 	struct failure f;
+	int r;
 
+	if (a->next)
+		attachment_take_next(a);
+	device = session_device(a->session);
 	failure_set(&f, FAILURE_OTHER, "out of memory");
 	a->port = port_new(&device->window, &device->descriptors, &ops);
 	a->calls = calls_new(a->session);
-	if (!a->port || !a->calls || take_number(a, &f) ||
-	    plug(a, device, &f)) {
-		give_up(a, &f);
+	if (!a->port || !a->calls || attachment_take_number(a, &f)) {
+		attachment_lose(a, &f);
 		return;
 	}
 	port_set_isoc(a->port, device->speed, a->config.isoc_ms);
-	attachment_set_state(a, ATTACHMENT_ENUMERATING);
 	port_up(a->port);
-	set_timer(a->look, LOOK_EVERY_MS);
+	r = attachment_plug(a, &f);
+	if (r == -EAGAIN && a->told)
+		attachment_sleep(a);
+	else if (r)
+		attachment_lose(a, &f);
 }
 
 static void session_failed(const struct failure *f, void *user)
 {
-	give_up(user, f);
+	struct attachment *a = user;
+
+	if (a->state == ATTACHMENT_FOLLOWING)
+		attachment_not_yet(a, f);
+	else
+		give_up(a, f);
+}
+
+static void session_ended(usbip_stat why, const char *text, void *user)
+{
+	if (!attachment_follow(user, why, text))
+		lost_for_good(text, user);
 }
 
 static void session_lost(void *user)
@@ -499,6 +432,21 @@ static size_t session_acks(struct port_ack *acks, bool all, void *user)
 
 /* ---- life --------------------------------------------------------------- */
 
+static void look(evutil_socket_t fd, short what, void *user)
+{
+	attachment_look(user);
+}
+
+static void deadline(evutil_socket_t fd, short what, void *user)
+{
+	attachment_late(user);
+}
+
+static void again(evutil_socket_t fd, short what, void *user)
+{
+	attachment_again(user);
+}
+
 static int make_events(struct attachment *a)
 {
 	struct event_base *base = a->config.base;
@@ -507,7 +455,32 @@ static int make_events(struct attachment *a)
 	a->retry = evtimer_new(base, retry_due, a);
 	a->look = evtimer_new(base, look, a);
 	a->deadline = evtimer_new(base, deadline, a);
-	return a->flush && a->retry && a->look && a->deadline ? 0 : -ENOMEM;
+	a->again = evtimer_new(base, again, a);
+	a->readable = event_new(base, a->vhci->fd, EV_READ | EV_PERSIST,
+				kernel_readable, a);
+	return a->flush && a->retry && a->look && a->deadline && a->again &&
+	       a->readable ? 0 : -ENOMEM;
+}
+
+int attachment_claim(struct attachment *a, struct session **sp,
+		     unsigned int timeout_ms)
+{
+	const struct session_config session = {
+		.base = a->config.base,
+		.host = a->config.host,
+		.device = a->config.device,
+		.tcp_port = a->config.tcp_port,
+		.timeout_ms = timeout_ms,
+		.claimed = session_claimed,
+		.failed = session_failed,
+		.lost = session_lost,
+		.restored = session_restored,
+		.acks = session_acks,
+		.ended = session_ended,
+		.user = a,
+	};
+
+	return session_new(sp, &session);
 }
 
 static int begin(struct attachment *a, struct failure *f)
@@ -517,21 +490,7 @@ static int begin(struct attachment *a, struct failure *f)
 		.unlink = kernel_unlinks,
 		.reset = kernel_resets,
 		.streams = kernel_wants_streams,
-		.user = a,
-	};
-	const struct session_config session = {
-		.base = a->config.base,
-		.host = a->config.host,
-		.device = a->config.device,
-		.tcp_port = a->config.tcp_port,
-		/* Who does not answer is named before the deadline is over. */
-		.timeout_ms = a->config.timeout_ms / 5 * 4,
-		.claimed = session_claimed,
-		.failed = session_failed,
-		.lost = session_lost,
-		.restored = session_restored,
-		.acks = session_acks,
-		.ended = lost_for_good,
+		.suspend = kernel_suspends,
 		.user = a,
 	};
 	int r;
@@ -540,12 +499,13 @@ static int begin(struct attachment *a, struct failure *f)
 	if (r)
 		return r;
 	r = make_events(a);
-	if (!r)
-		r = session_new(&a->session, &session);
+	if (!r)	/* who does not answer is named before the deadline is over */
+		r = attachment_claim(a, &a->session,
+				     a->config.timeout_ms / 5 * 4);
 	if (r)
 		failure_set(f, FAILURE_OTHER, "%s", strerror(-r));
 	else
-		set_timer(a->deadline, a->config.timeout_ms);
+		attachment_set_timer(a->deadline, a->config.timeout_ms);
 	return r;
 }
 
@@ -571,7 +531,7 @@ int attachment_new(struct attachment **ap,
 
 struct attachment *attachment_free(struct attachment *a)
 {
-	struct event *events[5];
+	struct event *events[6];
 
 	if (!a)
 		return NULL;
@@ -579,12 +539,13 @@ struct attachment *attachment_free(struct attachment *a)
 	/* The connection first: its calls refer to URBs and their data. */
 	if (a->vhci && a->readable)
 		event_del(a->readable);
+	a->next = session_free(a->next);
 	a->session = session_free(a->session);
 	a->calls = calls_free(a->calls);
 	a->port = port_free(a->port);
 	memcpy(events, (struct event *[]){ a->readable, a->flush, a->retry,
-		a->look, a->deadline }, sizeof(events));
-	for (size_t i = 0; i < 5; i++)
+		a->look, a->deadline, a->again }, sizeof(events));
+	for (size_t i = 0; i < 6; i++)
 		if (events[i])
 			event_free(events[i]);
 	if (a->vhci)

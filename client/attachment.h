@@ -21,6 +21,8 @@ enum attachment_state {
 	ATTACHMENT_ENUMERATING,	/* plugged in; the kernel looks at it */
 	ATTACHMENT_ATTACHED,	/* in use */
 	ATTACHMENT_HELD,	/* in use, but the connection is lost */
+	ATTACHMENT_ASLEEP,	/* unplugged while the system sleeps */
+	ATTACHMENT_FOLLOWING,	/* unplugged; is it coming back? */
 	ATTACHMENT_DETACHING,	/* unplugged; the target takes it back */
 	ATTACHMENT_ENDED,
 };
@@ -32,12 +34,14 @@ struct attachment_config {
 	int port;			/* its number here; -1: the lowest free */
 	unsigned int isoc_ms;		/* isochronous OUT kept ahead: isoc.c */
 	unsigned int timeout_ms;	/* until it is attached */
+	unsigned int follow_ms;		/* waited for when it has left; 0: not */
 	const char *ctl_dir;		/* CTL_DIR */
 	const char *sysfs_dir;		/* SYSFS_USB */
 	/* cdev_open(), or what stands in for it. */
 	int (*open)(struct vhci **vp, const struct vhci_events *events,
 		    struct failure *f);
-	/* Once: it can be used. `text` is for whoever asked. */
+	/* Once: it can be used. `text` is for whoever asked. That it is back
+	 * after it had left is only logged. */
 	void (*attached)(const char *text, void *user);
 	/* Once, last: never attached, or not any more. FAILURE_NONE: it was,
 	 * and was detached as asked. */

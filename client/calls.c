@@ -387,6 +387,25 @@ static enum clnt_stat call_free_streams(struct call *call,
 	return usbip_free_streams_1(&args, &call->res.state, clnt);
 }
 
+/* Drivers that need remote wakeup are not suspended: see PROTOCOL, 8. */
+static enum clnt_stat call_suspend(struct call *call,
+					 const usbip_submit *submit,
+					 CLIENT *clnt)
+{
+	usbip_suspend_args args = { .submit = *submit };
+
+	return usbip_suspend_1(&args, &call->res.state, clnt);
+}
+
+static enum clnt_stat call_resume(struct call *call,
+					 const usbip_submit *submit,
+					 CLIENT *clnt)
+{
+	usbip_suspend_args args = { .submit = *submit };
+
+	return usbip_resume_1(&args, &call->res.state, clnt);
+}
+
 typedef enum clnt_stat (*call_fn)(struct call *call,
 				   const usbip_submit *submit, CLIENT *clnt);
 
@@ -405,6 +424,8 @@ static const struct {
 	[URB_RESET] = { call_reset, true },
 	[URB_ALLOC_STREAMS] = { call_alloc_streams, true },
 	[URB_FREE_STREAMS] = { call_free_streams, true },
+	[URB_SUSPEND] = { call_suspend, true },
+	[URB_RESUME] = { call_resume, true },
 };
 
 int calls_submit(struct calls *calls, struct urb *urb, uint32_t acked)

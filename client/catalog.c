@@ -19,25 +19,6 @@
 /* A target that tells more has gone mad: Linux has 127 devices on a bus. */
 #define DEVICES_MAX	16384
 
-struct fetch {
-	struct catalog *catalog;
-	const char *host;
-	unsigned int timeout_s;
-	uint64_t end;			/* of all of it */
-	struct event_base *base;
-	struct target *target;
-	struct rpcclnt *clnt;
-	usbip_list_res res;
-	struct failure *failure;
-	bool ok;
-};
-
-static void stop(struct fetch *f, bool ok)
-{
-	f->ok = ok;
-	event_base_loopbreak(f->base);
-}
-
 /* Take the page's devices over; what is left of it is freed by the caller. */
 static int take_page(struct catalog *c, usbip_list_ok *page)
 {
@@ -59,72 +40,104 @@ static int take_page(struct catalog *c, usbip_list_ok *page)
 	return 0;
 }
 
-static void ask_page(struct fetch *f, uint64_t cookie);
+static void ask_page(struct catalog_query *q, uint64_t cookie);
 
-static void read_page(struct fetch *f, const struct rpc_err *err)
+/* 0: there are more pages; 1: that was the last; -1: *f says why not. */
+static int read_page(struct catalog_query *q, const struct rpc_err *err,
+		     struct failure *f)
 {
-	usbip_list_ok *page = &f->res.usbip_list_res_u.list;
+	usbip_list_ok *page = &q->res.usbip_list_res_u.list;
 	int r;
 
-	if (err->re_status == RPC_TIMEDOUT && f->catalog->n) {
-		failure_set(f->failure, FAILURE_UNREACHABLE,
+	if (err->re_status == RPC_TIMEDOUT && q->catalog->n) {
+		failure_set(f, FAILURE_UNREACHABLE,
 			    "%s told %zu devices within %u s, and there are "
-			    "more: give it more --timeout", f->host,
-			    f->catalog->n, f->timeout_s);
-		stop(f, false);
-		return;
+			    "more: give it more --timeout", q->host,
+			    q->catalog->n, q->timeout_ms / 1000);
+		return -1;
 	}
 	if (err->re_status != RPC_SUCCESS) {
-		status_rpc_failure(f->failure, err, f->host);
-		stop(f, false);
-		return;
+		status_rpc_failure(f, err, q->host);
+		return -1;
 	}
-	if (f->res.status != USBIP_OK) {
-		failure_set(f->failure, f->res.status == USBIP_NO_PERMISSION ?
+	if (q->res.status != USBIP_OK) {
+		failure_set(f, q->res.status == USBIP_NO_PERMISSION ?
 			    FAILURE_PERMISSION : FAILURE_OTHER,
-			    "%s does not list its devices: %s", f->host,
-			    status_text(f->res.status));
-		stop(f, false);
-		return;
+			    "%s does not list its devices: %s", q->host,
+			    status_text(q->res.status));
+		return -1;
 	}
-	r = take_page(f->catalog, page);
-	if (r) {
-		failure_set(f->failure, FAILURE_OTHER, "%s: list: %s", f->host,
-			    strerror(-r));
-		stop(f, false);
-		return;
+	if (!q->catalog->n) {
+		memcpy(q->catalog->boot, page->boot, sizeof(page->boot));
+		q->catalog->event = page->event;
 	}
-	if (page->eof)
-		stop(f, true);
+	r = take_page(q->catalog, page);
+	if (!r)
+		return page->eof;
+	failure_set(f, FAILURE_OTHER, "%s: list: %s", q->host, strerror(-r));
+	return -1;
 }
 
 static void page_came(const struct rpc_err *err, void *user)
 {
-	struct fetch *f = user;
-	bool more;
+	struct catalog_query *q = user;
+	struct failure f;
+	uint64_t cookie = 0;
+	int r = read_page(q, err, &f);
 
-	read_page(f, err);
-	more = !event_base_got_break(f->base);
-	if (more) {
-		uint64_t cookie = f->res.usbip_list_res_u.list.cookie;
-
-		xdr_free((xdrproc_t)xdr_usbip_list_res, &f->res);
-		ask_page(f, cookie);
+	if (!r)
+		cookie = q->res.usbip_list_res_u.list.cookie;
+	xdr_free((xdrproc_t)xdr_usbip_list_res, &q->res);
+	if (!r) {
+		ask_page(q, cookie);
 		return;
 	}
-	xdr_free((xdrproc_t)xdr_usbip_list_res, &f->res);
+	if (r < 0)
+		catalog_deinit(q->catalog);
+	q->done(r < 0 ? &f : NULL, q->user);
 }
 
-static void ask_page(struct fetch *f, uint64_t cookie)
+static void ask_page(struct catalog_query *q, uint64_t cookie)
 {
 	usbip_list_args args = { .cookie = cookie };
 	struct rpc_err err = { .re_status = RPC_SUCCESS };
 
-	memset(&f->res, 0, sizeof(f->res));
-	rpcclnt_next(f->clnt, deadline_left(f->end), page_came, f);
-	err.re_status = usbip_list_1(&args, &f->res, rpcclnt_handle(f->clnt));
+	memset(&q->res, 0, sizeof(q->res));
+	rpcclnt_next(q->clnt, deadline_left(q->end), page_came, q);
+	err.re_status = usbip_list_1(&args, &q->res, rpcclnt_handle(q->clnt));
 	if (err.re_status != RPC_SUCCESS)
-		read_page(f, &err);
+		page_came(&err, q);
+}
+
+void catalog_ask(struct catalog_query *q)
+{
+	q->end = deadline_in(q->timeout_ms);
+	ask_page(q, 0);
+}
+
+/* ---- the whole way, waited for ------------------------------------------- */
+
+struct fetch {
+	struct catalog_query query;
+	struct event_base *base;
+	struct target *target;
+	struct failure *failure;
+	bool ok;
+};
+
+static void stop(struct fetch *f, bool ok)
+{
+	f->ok = ok;
+	event_base_loopbreak(f->base);
+}
+
+static void listed(const struct failure *why, void *user)
+{
+	struct fetch *f = user;
+
+	if (why)
+		*f->failure = *why;
+	stop(f, !why);
 }
 
 /* The call that is outstanding says it, and better. */
@@ -139,15 +152,14 @@ static void connected(int fd, const struct resolver_addr *addr, void *user)
 		.base = f->base,
 		.prog = USBIP_PROGRAM,
 		.vers = USBIP_V1,
-		/* no URB data comes here */
-		.record_max = 1 << 20,
+		.record_max = CATALOG_RECORD_MAX,
 		.closed = closed,
 		.user = f,
 	};
-	int r = rpcclnt_new(&f->clnt, fd, &config);
+	int r = rpcclnt_new(&f->query.clnt, fd, &config);
 
 	if (!r) {
-		ask_page(f, 0);
+		catalog_ask(&f->query);
 		return;
 	}
 	close(fd);
@@ -157,22 +169,22 @@ static void connected(int fd, const struct resolver_addr *addr, void *user)
 
 static void not_connected(const struct failure *why, void *user)
 {
-	struct fetch *f = user;
-
-	*f->failure = *why;
-	stop(f, false);
+	listed(why, user);
 }
 
 int catalog_fetch(struct catalog *c, const char *host, uint16_t tcp_port,
 		  unsigned int timeout_s, struct failure *failure)
 {
 	struct fetch f = {
-		.catalog = c,
-		.host = host,
-		.timeout_s = timeout_s,
-		.end = deadline_in(timeout_s * 1000),
 		.base = event_base_new(),
 		.failure = failure,
+		.query = {
+			.catalog = c,
+			.host = host,
+			.timeout_ms = timeout_s * 1000,
+			.done = listed,
+			.user = &f,
+		},
 	};
 	const struct target_config config = {
 		.base = f.base,
@@ -184,11 +196,11 @@ int catalog_fetch(struct catalog *c, const char *host, uint16_t tcp_port,
 		.user = &f,
 	};
 
-	*c = (struct catalog){ NULL, 0 };
+	memset(c, 0, sizeof(*c));
 	failure_set(failure, FAILURE_OTHER, "out of memory");
 	if (f.base && !target_new(&f.target, &config))
 		event_base_dispatch(f.base);
-	rpcclnt_free(f.clnt);
+	rpcclnt_free(f.query.clnt);
 	target_free(f.target);
 	if (f.base)
 		event_base_free(f.base);
@@ -198,10 +210,47 @@ int catalog_fetch(struct catalog *c, const char *host, uint16_t tcp_port,
 	return -1;
 }
 
+/* ---- what is in it ------------------------------------------------------- */
+
 void catalog_deinit(struct catalog *c)
 {
 	for (size_t i = 0; i < c->n; i++)
 		xdr_free((xdrproc_t)xdr_usbip_device, &c->devices[i]);
 	free(c->devices);
-	*c = (struct catalog){ NULL, 0 };
+	memset(c, 0, sizeof(*c));
+}
+
+usbip_device *catalog_find(const struct catalog *c, const char *busid)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->devices[i].busid && !strcmp(c->devices[i].busid, busid))
+			return &c->devices[i];
+	return NULL;
+}
+
+void catalog_remove(struct catalog *c, usbip_device *device)
+{
+	size_t i = (size_t)(device - c->devices);
+
+	xdr_free((xdrproc_t)xdr_usbip_device, device);
+	c->n--;
+	memmove(device, device + 1, (c->n - i) * sizeof(*device));
+}
+
+int catalog_put(struct catalog *c, usbip_device *device)
+{
+	usbip_device *place = catalog_find(c, device->busid), *more;
+
+	if (place) {
+		xdr_free((xdrproc_t)xdr_usbip_device, place);
+	} else {
+		more = reallocarray(c->devices, c->n + 1, sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		c->devices = more;
+		place = &more[c->n++];
+	}
+	*place = *device;
+	memset(device, 0, sizeof(*device));
+	return 0;
 }

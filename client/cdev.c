@@ -55,6 +55,7 @@ struct cdev {
 	size_t used;
 	struct batch batch;
 	bool plugged;
+	bool power;			/* the module tells of suspend */
 };
 
 static struct cdev *cdev_of(struct vhci *v)
@@ -64,9 +65,14 @@ static struct cdev *cdev_of(struct vhci *v)
 
 /* ---- control ------------------------------------------------------------ */
 
-static int plug(struct vhci *v, enum usb_speed speed, struct vhci_place *place)
+static int plug(struct vhci *v, enum usb_speed speed, int before,
+		struct vhci_place *place)
 {
-	struct usbip_rpc_attach a = { .speed = speed };
+	struct usbip_rpc_attach a = {
+		.speed = speed,
+		.flags = cdev_of(v)->power ? USBIP_RPC_ATTACH_POWER : 0,
+		.port = (uint32_t)(before + 1),
+	};
 
 	if (ioctl(v->fd, USBIP_RPC_IOC_ATTACH, &a))
 		return -errno;
@@ -213,6 +219,11 @@ static void hand_out(struct cdev *c, const uint8_t *bytes,
 	case USBIP_RPC_ALLOC_STREAMS:
 	case USBIP_RPC_FREE_STREAMS:
 		hand_out_streams(c, bytes, msg->len);
+		return;
+	case USBIP_RPC_SUSPEND:
+	case USBIP_RPC_RESUME:
+		c->v.events.suspend(msg->id, msg->type == USBIP_RPC_SUSPEND,
+				    c->v.events.user);
 		return;
 	default:
 		/* A later module: features that were not agreed on. */
@@ -534,6 +545,7 @@ int cdev_open(struct vhci **vp, const struct vhci_events *events,
 		failure_set(f, FAILURE_OTHER, "%s", strerror(-r));
 		return r;
 	}
+	cdev_of(*vp)->power = hello.features & USBIP_RPC_FEATURE_POWER;
 	steal_fd(&fd); /* consumed */
 	return 0;
 }

@@ -27,13 +27,16 @@ static const char usage[] =
 "      --isoc-buffer MS keep MS milliseconds of isochronous output (sound) ahead\n"
 "                       at the target, for networks with long round trips (0)\n"
 "      --timeout S      give up after S seconds (30)\n"
+"      --follow S       when it is unplugged at the target, or the target's service\n"
+"                       is started anew: stay, and attach it again if it is\n"
+"                       back within S seconds\n"
 "      --foreground     stay until the device is detached\n"
 "  -d, --debug TAGS     log more: rpc,net,session,device,urb,port or all\n"
 "  -h, --help           show this\n";
 
 enum {
 	OPT_PORT = 256, OPT_TCP_PORT, OPT_ISOC_BUFFER, OPT_TIMEOUT,
-	OPT_FOREGROUND,
+	OPT_FOLLOW, OPT_FOREGROUND,
 };
 
 static const struct option options[] = {
@@ -43,6 +46,7 @@ static const struct option options[] = {
 	{ "tcp-port", required_argument, NULL, OPT_TCP_PORT },
 	{ "isoc-buffer", required_argument, NULL, OPT_ISOC_BUFFER },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "follow", required_argument, NULL, OPT_FOLLOW },
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 	{ "debug", required_argument, NULL, 'd' },
 	{ "help", no_argument, NULL, 'h' },
@@ -105,6 +109,10 @@ static int take_option(int opt, struct helper_options *o,
 	case OPT_TIMEOUT:
 		if (command_number(optarg, 1, 3600, &o->timeout_s))
 			return 1 + command_misuse(self, "--timeout: 1 to 3600");
+		return 0;
+	case OPT_FOLLOW:
+		if (command_number(optarg, 1, 1000000, &o->follow_s))
+			return 1 + command_misuse(self, "--follow: 1 to 1000000");
 		return 0;
 	case OPT_FOREGROUND:
 		o->foreground = true;

@@ -2,17 +2,16 @@
 /*
  * usbip-rpc list: show what a target has to offer.
  */
+#include <event2/event.h>
 #include <getopt.h>
-#include <jansson.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "client/catalog.h"
 #include "client/command.h"
-#include "client/usb.h"
-#include "common/text.h"
+#include "client/listing.h"
+#include "client/monitor.h"
 
 static const char usage[] =
 "Usage: usbip-rpc list -r HOST [OPTION...]\n"
@@ -22,6 +21,7 @@ static const char usage[] =
 "      --tcp-port N     the target's service is at this TCP port: do not ask\n"
 "                       rpcbind\n"
 "      --timeout S      give up after S seconds (10)\n"
+"  -w, --watch          go on, and show what happens until Ctrl-C\n"
 "      --json           for programs\n"
 "  -d, --debug TAGS     log more: rpc,net,session,device,urb,port or all\n"
 "  -h, --help           show this\n";
@@ -32,6 +32,7 @@ static const struct option options[] = {
 	{ "remote", required_argument, NULL, 'r' },
 	{ "tcp-port", required_argument, NULL, OPT_TCP_PORT },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "watch", no_argument, NULL, 'w' },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "debug", required_argument, NULL, 'd' },
 	{ "help", no_argument, NULL, 'h' },
@@ -42,140 +43,127 @@ struct list_options {
 	const char *host;
 	unsigned int tcp_port;
 	unsigned int timeout_s;
-	bool json;
+	bool watch, json;
 };
 
-static const char *state_word(const usbip_device *d)
+static int list_once(const struct list_options *o)
 {
-	switch (d->state) {
-	case USBIP_STATE_AVAILABLE:
-		return "available";
-	case USBIP_STATE_CLAIMED:
-		return "claimed";
-	case USBIP_STATE_NOT_EXPORTED:
-		return "not exported";
-	case USBIP_STATE_UNUSABLE:
-		return "unusable";
-	}
-	return "unknown";
-}
+	struct catalog catalog;
+	struct failure f;
 
-static void state_text(const usbip_device *d, char *text, size_t size)
-{
-	char host[128];
-
-	if (d->state == USBIP_STATE_CLAIMED && *d->claimed_by)
-		snprintf(text, size, "claimed by %s",
-			 text_clean(d->claimed_by, host, sizeof(host)));
-	else if (d->state == USBIP_STATE_NOT_EXPORTED)
-		snprintf(text, size, "not exported to you");
+	if (catalog_fetch(&catalog, o->host, (uint16_t)o->tcp_port,
+			  o->timeout_s, &f))
+		return command_fail(&f);
+	if (o->json)
+		listing_json(o->host, &catalog);
 	else
-		snprintf(text, size, "%s", state_word(d));
+		listing_text(o->host, &catalog);
+	catalog_deinit(&catalog);
+	return 0;
 }
 
-/* A device that leaves it to its interfaces is what its first one is. */
-static uint32_t class_of(const usbip_device *d)
+/* ---- --watch ------------------------------------------------------------- */
+
+struct list_watch {
+	const struct list_options *options;
+	struct event_base *base;
+	struct monitor *monitor;
+	struct event *signals[2];
+	bool away;
+	int code;
+};
+
+static void show_list(const struct catalog *c, void *user)
 {
-	uint32_t base = d->class_code >> 16;
+	const struct list_watch *w = user;
 
-	if ((!base || base == 0xef) && d->interfaces.interfaces_len)
-		return d->interfaces.interfaces_val[0].class_code;
-	return d->class_code;
-}
-
-static void print_text(const char *host, const struct catalog *c)
-{
-	int wide = (int)strlen("available");
-
-	if (!c->n) {
-		printf("%s has no USB devices to offer\n", host);
+	if (!w->options->json) {
+		listing_text(w->options->host, c);
+		fflush(stdout);
 		return;
 	}
-	for (size_t i = 0; i < c->n; i++) {
-		char state[160];
-
-		state_text(&c->devices[i], state, sizeof(state));
-		if ((int)strlen(state) > wide)
-			wide = (int)strlen(state);
-	}
-	printf("%-10s %-9s  %-8s  %-16s  %-*s  %s\n", "BUS ID", "ID", "SPEED",
-	       "CLASS", wide, "STATE", "NAME");
-	for (size_t i = 0; i < c->n; i++) {
-		const usbip_device *d = &c->devices[i];
-		char name[200], state[160], busid[USBIP_BUSID_MAX + 1];
-
-		text_device_name(d->manufacturer_name, d->product_name, name,
-				 sizeof(name));
-		state_text(d, state, sizeof(state));
-		printf("%-10s %04x:%04x  %-8s  %-16s  %-*s  %s\n",
-		       text_clean(d->busid, busid, sizeof(busid)),
-		       d->vendor & 0xffff, d->product & 0xffff,
-		       usb_speed_text((enum usb_speed)d->speed),
-		       usb_class_text(class_of(d)), wide, state, name);
-	}
-}
-
-/* JSON has no place for bytes that are not UTF-8. */
-static json_t *clean_string(const char *s)
-{
-	char text[512];
-
-	return json_string(text_clean(s, text, sizeof(text)));
-}
-
-static json_t *hex4(unsigned int n)
-{
-	return json_sprintf("%04x", n & 0xffff);
-}
-
-static json_t *interfaces_json(const usbip_device *d)
-{
-	json_t *array = json_array();
-
-	for (u_int i = 0; i < d->interfaces.interfaces_len; i++) {
-		const usbip_interface *f = &d->interfaces.interfaces_val[i];
-
-		json_array_append_new(array,
-			json_pack("{s:i, s:o}", "number", (int)f->number,
-				  "class", json_sprintf("%06x",
-							f->class_code)));
-	}
-	return array;
-}
-
-static json_t *device_json(const usbip_device *d)
-{
-	return json_pack("{s:o, s:o, s:o, s:o, s:s, s:o, s:s, s:i, s:i, s:o, "
-			 "s:o, s:o, s:s, s:o, s:o}",
-			 "busid", clean_string(d->busid),
-			 "vendor", hex4(d->vendor),
-			 "product", hex4(d->product),
-			 "bcd_device", hex4(d->bcd_device),
-			 "speed", usb_speed_text((enum usb_speed)d->speed),
-			 "class", json_sprintf("%06x", d->class_code),
-			 "class_name", usb_class_text(class_of(d)),
-			 "configuration", (int)d->configuration,
-			 "configurations", (int)d->n_configurations,
-			 "manufacturer_name", clean_string(d->manufacturer_name),
-			 "product_name", clean_string(d->product_name),
-			 "serial", clean_string(d->serial),
-			 "state", state_word(d),
-			 "claimed_by", clean_string(d->claimed_by),
-			 "interfaces", interfaces_json(d));
-}
-
-static void print_json(const char *host, const struct catalog *c)
-{
-	json_t *array = json_array(), *root;
-
 	for (size_t i = 0; i < c->n; i++)
-		json_array_append_new(array, device_json(&c->devices[i]));
-	root = json_pack("{s:o, s:o}", "host", clean_string(host), "devices",
-			 array);
-	json_dumpf(root, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(root);
+		listing_event_json(MONITOR_PRESENT, &c->devices[i], NULL);
 }
+
+static void show_event(enum monitor_event event, const usbip_device *d,
+		       const char *why, void *user)
+{
+	struct list_watch *w = user;
+
+	if (w->options->json)
+		listing_event_json(event, d, why);
+	else if (d)
+		listing_event_text(event, d);
+	else if (event == MONITOR_DISCONNECTED)
+		fprintf(stderr, "usbip-rpc: %s; trying again\n", why);
+	else if (w->away)
+		fprintf(stderr, "usbip-rpc: %s is back\n", w->options->host);
+	w->away = event == MONITOR_DISCONNECTED;
+	/* nobody reads it any more */
+	if (ferror(stdout))
+		event_base_loopbreak(w->base);
+}
+
+static void watch_failed(const struct failure *f, void *user)
+{
+	struct list_watch *w = user;
+
+	w->code = command_fail(f);
+	event_base_loopbreak(w->base);
+}
+
+static void on_signal(evutil_socket_t number, short what, void *user)
+{
+	struct list_watch *w = user;
+
+	event_base_loopbreak(w->base);
+}
+
+static bool begin_watch(struct list_watch *w)
+{
+	const struct monitor_config config = {
+		.base = w->base,
+		.host = w->options->host,
+		.tcp_port = (uint16_t)w->options->tcp_port,
+		.timeout_ms = w->options->timeout_s * 1000,
+		.listed = show_list,
+		.happened = show_event,
+		.failed = watch_failed,
+		.user = w,
+	};
+	static const int numbers[] = { SIGINT, SIGTERM };
+
+	for (size_t i = 0; i < 2; i++) {
+		w->signals[i] = evsignal_new(w->base, numbers[i], on_signal, w);
+		if (!w->signals[i] || evsignal_add(w->signals[i], NULL))
+			return false;
+	}
+	return !monitor_new(&w->monitor, &config);
+}
+
+/* Until a signal ends it, which is how it is meant to end. */
+static int watch(const struct list_options *o)
+{
+	struct list_watch w = { .options = o, .base = event_base_new() };
+	struct failure f;
+
+	if (w.base && begin_watch(&w)) {
+		event_base_dispatch(w.base);
+	} else {
+		failure_set(&f, FAILURE_OTHER, "out of memory");
+		w.code = command_fail(&f);
+	}
+	monitor_free(w.monitor);
+	for (size_t i = 0; i < 2; i++)
+		if (w.signals[i])
+			event_free(w.signals[i]);
+	if (w.base)
+		event_base_free(w.base);
+	return w.code;
+}
+
+/* ---- the command --------------------------------------------------------- */
 
 /* One option. 0, or the exit code plus one: 1 is "done". */
 static int take_option(int opt, struct list_options *o,
@@ -195,6 +183,9 @@ static int take_option(int opt, struct list_options *o,
 		if (command_number(optarg, 1, 3600, &o->timeout_s))
 			return 1 + command_misuse(self, "--timeout: 1 to 3600");
 		return 0;
+	case 'w':
+		o->watch = true;
+		return 0;
 	case OPT_JSON:
 		o->json = true;
 		return 0;
@@ -211,11 +202,9 @@ static int take_option(int opt, struct list_options *o,
 static int run(int argc, char **argv, const struct command *self)
 {
 	struct list_options o = { .timeout_s = 10 };
-	struct catalog catalog;
-	struct failure f;
 	int opt, r;
 
-	while ((opt = getopt_long(argc, argv, "r:d:h", options, NULL)) >= 0) {
+	while ((opt = getopt_long(argc, argv, "r:wd:h", options, NULL)) >= 0) {
 		r = take_option(opt, &o, self);
 		if (r)
 			return r - 1;
@@ -224,15 +213,7 @@ static int run(int argc, char **argv, const struct command *self)
 		o.host = argv[optind++];
 	if (!o.host || !*o.host || optind < argc)
 		return command_misuse(self, "list takes a host");
-	if (catalog_fetch(&catalog, o.host, (uint16_t)o.tcp_port, o.timeout_s,
-			  &f))
-		return command_fail(&f);
-	if (o.json)
-		print_json(o.host, &catalog);
-	else
-		print_text(o.host, &catalog);
-	catalog_deinit(&catalog);
-	return 0;
+	return o.watch ? watch(&o) : list_once(&o);
 }
 
 const struct command cmd_list = {

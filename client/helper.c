@@ -165,6 +165,7 @@ static void run(struct helper *h)
 		.port = o->port,
 		.isoc_ms = o->isoc_ms,
 		.timeout_ms = o->timeout_s * 1000,
+		.follow_ms = o->follow_s * 1000,
 		.ctl_dir = CTL_DIR,
 		.sysfs_dir = SYSFS_USB,
 		.open = cdev_open,

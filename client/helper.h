@@ -16,6 +16,7 @@ struct helper_options {
 	int port;			/* its number here; -1: the lowest free */
 	unsigned int isoc_ms;		/* as in attachment_config */
 	unsigned int timeout_s;
+	unsigned int follow_s;		/* see attachment_config.follow_ms */
 	bool foreground;
 	/* Says what has been attached. May be NULL. */
 	void (*attached)(const char *text);

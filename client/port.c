@@ -140,6 +140,13 @@ static struct urb *find_id(struct port *p, uint64_t id)
 	return NULL;
 }
 
+static void forget_id(struct port *p, struct urb *urb)
+{
+	LIST_REMOVE(urb, by_id);
+	urb->known = false;
+	p->outstanding--;
+}
+
 /* The kernel's answer; the only place that gives one for an urb. */
 static void give_back(struct urb *urb, const struct port_answer *a)
 {
@@ -157,9 +164,7 @@ static void give_back(struct urb *urb, const struct port_answer *a)
 	};
 
 	assert(urb->known);
-	LIST_REMOVE(urb, by_id);
-	urb->known = false;
-	p->outstanding--;
+	forget_id(p, urb);
 	if (urb->in) {
 		p->stats.urbs_in++;
 		p->stats.bytes_in += a->actual;
@@ -421,9 +426,9 @@ void port_submit(struct port *p, const struct vhci_submit *s)
 	submit(p, urb);
 }
 
-void port_reset(struct port *p, uint64_t id)
+static void submit_call(struct port *p, enum urb_kind kind, uint64_t id)
 {
-	struct urb *urb = urb_new_reset(p, id);
+	struct urb *urb = urb_new_call(p, kind, id);
 
 	if (urb)
 		submit(p, urb);
@@ -439,6 +444,16 @@ void port_streams(struct port *p, const struct vhci_streams *s)
 		submit(p, urb);
 	else
 		refuse(p, s->id, -ENOMEM);
+}
+
+void port_reset(struct port *p, uint64_t id)
+{
+	submit_call(p, URB_RESET, id);
+}
+
+void port_suspend(struct port *p, uint64_t id, bool suspend)
+{
+	submit_call(p, suspend ? URB_SUSPEND : URB_RESUME, id);
 }
 
 void port_unlink(struct port *p, uint64_t id)
@@ -461,6 +476,36 @@ void port_unlink(struct port *p, uint64_t id)
 	} else if (p->up) {
 		p->ops.unlink(urb, p->ops.user);
 	}
+}
+
+static void forget_row(struct port *p, struct row *row)
+{
+	struct urb *urb;
+
+	while ((urb = TAILQ_FIRST(&row->waiting))) {
+		TAILQ_REMOVE(&row->waiting, urb, link);
+		forget_id(p, urb);
+		urb_free(urb);
+	}
+	TAILQ_FOREACH(urb, &row->flying, link) {
+		if (!urb->known)
+			continue;
+		forget_id(p, urb);
+		if (!urb->unlinked && p->up)
+			p->ops.unlink(urb, p->ops.user);
+		urb->unlinked = true;
+	}
+}
+
+void port_forget(struct port *p)
+{
+	struct row *row;
+
+	STAILQ_FOREACH(row, &p->rows.all, link)
+		forget_row(p, row);
+	/* what was to settle has done so: no handler runs any more */
+	if (port_written(p))
+		port_settled(p);
 }
 
 bool port_written(struct port *p)
@@ -553,6 +598,23 @@ static bool is_impossible(const struct urb *urb, const struct port_answer *a)
 	       (urb->in && a->actual && !a->data);
 }
 
+/* To the kernel. True: it stops its endpoint, and is to settle. */
+static bool deliver(struct urb *urb, const struct port_answer *a)
+{
+	struct port *p = urb->port;
+
+	if ((urb->kind == URB_CONTROL && urb->in && a->actual) ||
+	    (urb->kind == URB_SET_CONFIGURATION && !a->status))
+		p->ops.heard(urb->setup, a->data, a->actual, p->ops.user);
+	give_back(urb, a);
+	if (!urb_stops(urb, a->status, a->actual))
+		return false;
+	urb_drop_data(urb);
+	urb_set_state(urb, URB_ANSWERED);
+	TAILQ_INSERT_TAIL(&p->settling, urb, settling);
+	return true;
+}
+
 void port_answered(struct urb *urb, const struct port_answer *answer)
 {
 	struct port *p = urb->port;
@@ -579,21 +641,13 @@ void port_answered(struct urb *urb, const struct port_answer *answer)
 		log_debug(LOG_TAG_URB, "%02x #%" PRIu32 ": %s, %" PRIu32 " of %"
 			  PRIu32, urb->endpoint, urb->number,
 			  strerror(-a.status), a.actual, urb->length);
-	if ((urb->kind == URB_CONTROL && urb->in && a.actual) ||
-	    (urb->kind == URB_SET_CONFIGURATION && !a.status))
-		p->ops.heard(urb->setup, a.data, a.actual, p->ops.user);
 	if (urb->kind == URB_ALLOC_STREAMS && !a.status)
 		rows_grant(&p->rows, urb->endpoints, (uint16_t)a.actual);
 	if (isoc)
 		isoc_answered(&p->isoc, &row->isoc, urb, &a);
-	if (urb->known)
-		give_back(urb, &a);
-	urb_drop_data(urb);
-	if (urb_stops(urb, a.status, a.actual)) {
-		urb_set_state(urb, URB_ANSWERED);
-		TAILQ_INSERT_TAIL(&p->settling, urb, settling);
+	if (urb->known && deliver(urb, &a))
 		return;
-	}
+	urb_drop_data(urb);
 	urb_set_state(urb, URB_SETTLED);
 	advance(p, row);
 	kick(p, row);

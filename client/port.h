@@ -104,6 +104,10 @@ void port_submit(struct port *port, const struct vhci_submit *s);
 void port_unlink(struct port *port, uint64_t id);
 void port_reset(struct port *port, uint64_t id);
 void port_streams(struct port *port, const struct vhci_streams *s);
+void port_suspend(struct port *port, uint64_t id, bool suspend);
+/* It has unplugged the device and has all of its URBs back: none is answered
+ * to it any more; those that fly are unlinked. */
+void port_forget(struct port *port);
 /* Answers queued until now have been written to the kernel. True: the kernel
  * is to be read until it has nothing more, and port_settled() be called. */
 bool port_written(struct port *port);

@@ -113,17 +113,17 @@ static void fail(struct session *s, const struct failure *f)
 	s->config.failed(f, s->config.user);
 }
 
-static void end_with(struct session *s, const char *why)
+static void end_with(struct session *s, usbip_stat why, const char *text)
 {
 	if (s->state == SESSION_RELEASING || s->state == SESSION_ENDED)
 		return;
 	finish(s);
-	s->config.ended(why, s->config.user);
+	s->config.ended(why, text, s->config.user);
 }
 
 void session_end(struct session *s, usbip_stat why)
 {
-	end_with(s, status_text(why));
+	end_with(s, why, status_text(why));
 }
 
 /* ---- a connection is lost, and comes back -------------------------------- */
@@ -241,7 +241,8 @@ static void limit_reached(evutil_socket_t fd, short what, void *user)
 	struct session *s = user;
 
 	if (s->state != SESSION_RELEASING) {
-		end_with(s, "the connection was lost for longer than the lease");
+		end_with(s, USBIP_EXPIRED,
+			 "the connection was lost for longer than the lease");
 		return;
 	}
 	finish(s);

@@ -45,7 +45,7 @@ struct session_config {
 	/* Fill in what is to be acknowledged now (see port_acks()). */
 	size_t (*acks)(struct port_ack *acks, bool all, void *user);
 	/* After claimed: ended, not by session_release(). */
-	void (*ended)(const char *why, void *user);
+	void (*ended)(usbip_stat why, const char *text, void *user);
 	void *user;
 };
 

@@ -80,7 +80,7 @@ struct urb *urb_new(struct port *port, struct pool *pool,
 	return urb;
 }
 
-static struct urb *new_call(struct port *port, enum urb_kind kind, uint64_t id)
+struct urb *urb_new_call(struct port *port, enum urb_kind kind, uint64_t id)
 {
 	struct urb *urb = alloc_urb(NULL, 0);
 
@@ -92,14 +92,9 @@ static struct urb *new_call(struct port *port, enum urb_kind kind, uint64_t id)
 	return urb;
 }
 
-struct urb *urb_new_reset(struct port *port, uint64_t id)
-{
-	return new_call(port, URB_RESET, id);
-}
-
 struct urb *urb_new_streams(struct port *port, const struct vhci_streams *s)
 {
-	struct urb *urb = new_call(port, s->streams ? URB_ALLOC_STREAMS :
+	struct urb *urb = urb_new_call(port, s->streams ? URB_ALLOC_STREAMS :
 				   URB_FREE_STREAMS, s->id);
 
 	if (!urb)

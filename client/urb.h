@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * urb - one request of the kernel on its way to the target and back: an URB,
- * a reset, or one for streams.
+ * or that a driver wants streams, or that the port was reset, suspended or
+ * resumed.
  */
 #ifndef USBIP_CLIENT_URB_H
 #define USBIP_CLIENT_URB_H
@@ -26,6 +27,8 @@ enum urb_kind {
 	URB_RESET,
 	URB_ALLOC_STREAMS,
 	URB_FREE_STREAMS,
+	URB_SUSPEND,
+	URB_RESUME,
 	URB_LOCAL,		/* a control URB, answered here in its turn */
 };
 
@@ -85,7 +88,8 @@ LIST_HEAD(urb_ids, urb);
 /* In state WAITING, kind CONTROL, BULK, INTERRUPT or ISOC. NULL: out of memory. */
 struct urb *urb_new(struct port *port, struct pool *pool,
 		    const struct vhci_submit *s);
-struct urb *urb_new_reset(struct port *port, uint64_t id);
+/* RESET, SUSPEND or RESUME */
+struct urb *urb_new_call(struct port *port, enum urb_kind kind, uint64_t id);
 struct urb *urb_new_streams(struct port *port, const struct vhci_streams *s);
 /* Belongs to no list any more. */
 struct urb *urb_free(struct urb *urb);

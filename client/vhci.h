@@ -92,18 +92,23 @@ struct vhci_events {
 	void (*unlink)(uint64_t id, void *user);
 	void (*reset)(uint64_t id, void *user);
 	void (*streams)(const struct vhci_streams *s, void *user);
+	/* Suspended, or resumed. */
+	void (*suspend)(uint64_t id, bool suspend, void *user);
 	void *user;
 };
 
 struct vhci;
 
 struct vhci_ops {
-	/* Plug a device of that speed in where there is room. */
-	int (*plug)(struct vhci *v, enum usb_speed speed,
+	/* Plug a device of that speed in: where it was before (a port of the
+	 * controller), or -1: where there is room. -ENOSPC; -EAGAIN: the
+	 * system is about to sleep. */
+	int (*plug)(struct vhci *v, enum usb_speed speed, int before,
 		    struct vhci_place *place);
 	/* All its URBs are given back; nothing more comes. */
 	int (*unplug)(struct vhci *v);
-	/* One read. 1: there may be more; 0: there is nothing; -errno. */
+	/* One read. 1: there may be more; 0: there is nothing; -ENOTCONN, also
+	 * of flush(): the kernel itself has unplugged the device. -errno. */
 	int (*receive)(struct vhci *v);
 	/* Queue an answer. -errno: out of memory, nothing was queued. */
 	int (*complete)(struct vhci *v, const struct vhci_complete *c);

@@ -61,7 +61,8 @@ static long hello(struct urpc_file *file, struct usbip_rpc_hello __user *arg)
 	if (file->version)
 		return -EBUSY;
 	h.version = min_t(u32, h.version, USBIP_RPC_ABI_VERSION);
-	h.features = USBIP_RPC_FEATURE_ISOC | USBIP_RPC_FEATURE_STREAMS;
+	h.features = USBIP_RPC_FEATURE_ISOC | USBIP_RPC_FEATURE_STREAMS |
+		     USBIP_RPC_FEATURE_POWER;
 	if (copy_to_user(arg, &h, sizeof(h)))
 		return -EFAULT;
 	WRITE_ONCE(file->version, h.version);
@@ -72,7 +73,7 @@ static bool is_attach_valid(const struct usbip_rpc_attach *a)
 {
 	return a->speed >= USBIP_RPC_SPEED_LOW &&
 	       a->speed <= USBIP_RPC_SPEED_SUPER_PLUS &&
-	       !a->flags && !a->reserved[0] && !a->reserved[1];
+	       !(a->flags & ~USBIP_RPC_ATTACH_POWER) && !a->reserved[0] && !a->reserved[1];
 }
 
 static long attach(struct urpc_file *file, struct usbip_rpc_attach __user *arg)
@@ -87,7 +88,7 @@ static long attach(struct urpc_file *file, struct usbip_rpc_attach __user *arg)
 		return -EINVAL;
 	if (READ_ONCE(file->port))
 		return -EBUSY;
-	ret = urpc_port_plug(file, a.speed, a.port, &port);
+	ret = urpc_port_plug(file, &a, &port);
 	if (ret)
 		return ret;
 	a.port = urpc_port_number(port);

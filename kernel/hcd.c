@@ -5,6 +5,10 @@
  * A controller is a platform device with a primary usb_hcd, the USB 2 root
  * hub, and a shared one, the USB 3 root hub. All they have of their own is
  * the hubs' ports; everything else is done per port.
+ *
+ * Controllers are added when no port is free, and stay until the module goes:
+ * so the numbers of buses and ports mean the same for as long, and nobody has
+ * to find out whether a hub that is empty is about to be wanted.
  */
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
@@ -12,7 +16,11 @@
 #include "compat.h"
 #include "vhci.h"
 
+/* Adds a controller, one after the other. Outside of all other locks. */
+static DEFINE_MUTEX(add_lock);
 static struct platform_device *controllers[URPC_CONTROLLERS_MAX];
+static unsigned int n_controllers;	/* written under add_lock */
+static unsigned int n_max, n_ports;	/* constant once registered */
 
 /* platform_data: */
 struct setup {
@@ -56,7 +64,10 @@ static int reset_hcd(struct usb_hcd *hcd)
 	hcd->self.no_sg_constraint = 1;
 	/* the hub says itself when there is something to look at */
 	hcd->uses_new_polling = 1;
-	/* no device with a need for remote wakeup must be put to sleep */
+	/*
+	 * The target can not tell that a device woke itself, so the core must
+	 * not put one to sleep whose driver relies on that (a keyboard).
+	 */
 	hcd->cant_recv_wakeups = 1;
 	return 0;
 }
@@ -152,6 +163,8 @@ static int probe_controller(struct platform_device *pdev)
 	if (ret)
 		goto put_ss_hcd;
 	platform_set_drvdata(pdev, hcd);
+	urpc_port_open_hub(urpc_hub_of(hcd));
+	urpc_port_open_hub(urpc_hub_of(ss_hcd));
 	return 0;
 
 put_ss_hcd:
@@ -185,30 +198,37 @@ static struct platform_driver controller_driver = {
 	},
 };
 
-int urpc_hcd_register(void)
+/* There may be up to @max controllers, each with @ports ports of each kind or
+ * as many as can be. 0 or an error. */
+int urpc_hcd_register(unsigned int max, unsigned int ports)
 {
+	n_max = max;
+	n_ports = ports;
 	return platform_driver_register(&controller_driver);
 }
 
 void urpc_hcd_unregister(void)
 {
+	while (n_controllers)
+		platform_device_unregister(controllers[--n_controllers]);
 	platform_driver_unregister(&controller_driver);
 }
 
-/*
- * Add controller number @id, with @ports ports of each kind, or as many as
- * can be. 0 or an error.
- */
-int urpc_hcd_add(unsigned int id, unsigned int ports)
+unsigned int urpc_hcd_count(void)
+{
+	return READ_ONCE(n_controllers);
+}
+
+static int add_controller(void)
 {
 	struct setup setup = {
-		.id = id,
-		.n_ports = min_t(unsigned int, ports, URPC_PORTS_MAX),
-		.n_ss_ports = min_t(unsigned int, ports, URPC_SS_PORTS_MAX),
+		.id = n_controllers,
+		.n_ports = min_t(unsigned int, n_ports, URPC_PORTS_MAX),
+		.n_ss_ports = min_t(unsigned int, n_ports, URPC_SS_PORTS_MAX),
 	};
 	struct platform_device *pdev;
 
-	pdev = platform_device_register_data(NULL, URPC_NAME, id, &setup,
+	pdev = platform_device_register_data(NULL, URPC_NAME, setup.id, &setup,
 					     sizeof(setup));
 	if (IS_ERR(pdev))
 		return PTR_ERR(pdev);
@@ -217,11 +237,24 @@ int urpc_hcd_add(unsigned int id, unsigned int ports)
 		platform_device_unregister(pdev);
 		return -ENODEV;
 	}
-	controllers[id] = pdev;
+	controllers[setup.id] = pdev;
+	WRITE_ONCE(n_controllers, setup.id + 1);
 	return 0;
 }
 
-void urpc_hcd_remove(unsigned int id)
+/*
+ * Add one more controller to the @count that there were; if somebody else has
+ * done so meanwhile, that will do. 0, -ENOSPC: there may be no more, -EINTR,
+ * or as the registration fails.
+ */
+int urpc_hcd_add(unsigned int count)
 {
-	platform_device_unregister(controllers[id]);
+	int ret = 0;
+
+	if (mutex_lock_interruptible(&add_lock))
+		return -EINTR;
+	if (n_controllers == count)
+		ret = count < n_max ? add_controller() : -ENOSPC;
+	mutex_unlock(&add_lock);
+	return ret;
 }

@@ -11,7 +11,11 @@
 
 static unsigned int controllers = 1;
 module_param(controllers, uint, 0444);
-MODULE_PARM_DESC(controllers, "virtual controllers, 1 to 8 (default 1)");
+MODULE_PARM_DESC(controllers, "virtual controllers at the beginning (default 1)");
+
+static unsigned int max_controllers = URPC_CONTROLLERS_MAX;
+module_param(max_controllers, uint, 0444);
+MODULE_PARM_DESC(max_controllers, "as many are added when no port is free, 1 to 8 (default 8)");
 
 static unsigned int ports = 8;
 module_param(ports, uint, 0444);
@@ -55,39 +59,25 @@ static struct notifier_block pm_notifier = {
 	.notifier_call = notify_pm,
 };
 
+/* urpc_hcd_unregister() removes them. */
 static int add_controllers(void)
 {
 	unsigned int i;
-	int ret;
+	int ret = 0;
 
-	for (i = 0; i < controllers; i++) {
-		ret = urpc_hcd_add(i, ports);
-		if (ret)
-			goto remove;
-	}
-	return 0;
-
-remove:
-	while (i--)
-		urpc_hcd_remove(i);
+	for (i = 0; !ret && i < controllers; i++)
+		ret = urpc_hcd_add(i);
 	return ret;
-}
-
-static void remove_controllers(void)
-{
-	unsigned int i = controllers;
-
-	while (i--)
-		urpc_hcd_remove(i);
 }
 
 static int __init urpc_init(void)
 {
 	int ret;
 
-	if (!controllers || controllers > URPC_CONTROLLERS_MAX ||
+	if (!controllers || controllers > max_controllers ||
+	    max_controllers > URPC_CONTROLLERS_MAX ||
 	    !ports || ports > URPC_PORTS_MAX) {
-		pr_err("controllers has to be 1 to %u, ports 1 to %u\n",
+		pr_err("controllers has to be 1 to max_controllers, which has to be at most %u, ports 1 to %u\n",
 		       URPC_CONTROLLERS_MAX, URPC_PORTS_MAX);
 		return -EINVAL;
 	}
@@ -101,7 +91,7 @@ static int __init urpc_init(void)
 		ret = -ENOMEM;
 		goto exit_urb;
 	}
-	ret = urpc_hcd_register();
+	ret = urpc_hcd_register(max_controllers, ports);
 	if (ret)
 		goto destroy_wq;
 	ret = add_controllers();
@@ -109,18 +99,17 @@ static int __init urpc_init(void)
 		goto unregister_hcd;
 	ret = register_pm_notifier(&pm_notifier);
 	if (ret)
-		goto remove_controllers;
+		goto unregister_hcd;
 	ret = urpc_cdev_add();
 	if (ret)
 		goto unregister_pm_notifier;
-	pr_info("%u controller(s), %u USB 2 and %u USB 3 ports each\n",
-		controllers, ports, min_t(unsigned int, ports, URPC_SS_PORTS_MAX));
+	pr_info("%u to %u controllers, %u USB 2 and %u USB 3 ports each\n",
+		controllers, max_controllers, ports,
+		min_t(unsigned int, ports, URPC_SS_PORTS_MAX));
 	return 0;
 
 unregister_pm_notifier:
 	unregister_pm_notifier(&pm_notifier);
-remove_controllers:
-	remove_controllers();
 unregister_hcd:
 	urpc_hcd_unregister();
 destroy_wq:
@@ -134,7 +123,6 @@ static void __exit urpc_exit(void)
 {
 	urpc_cdev_remove();
 	unregister_pm_notifier(&pm_notifier);
-	remove_controllers();
 	urpc_hcd_unregister();
 	destroy_workqueue(urpc_wq);
 	urpc_urb_exit();

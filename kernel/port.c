@@ -25,14 +25,26 @@ static DEFINE_MUTEX(plug_lock);
 static LIST_HEAD(hubs);		/* in order of their ports' numbers */
 static bool sleeping;		/* the system is about to sleep */
 
+/* Does the hub show it as suspended? Locked. */
+bool urpc_port_is_suspended(const struct urpc_port *port)
+{
+	if (port->hub->super)
+		return (port->status & USB_PORT_STAT_LINK_STATE) ==
+		       USB_SS_PORT_LS_U3;
+	return port->status & USB_PORT_STAT_SUSPEND;
+}
+
 static void set_status(struct urpc_port *port, u32 clear, u32 set)
 {
 	u32 next = (port->status & ~clear) | set;
+	bool was_suspended = urpc_port_is_suspended(port);
 
 	lockdep_assert_held(&port->lock);
 	dev_dbg(urpc_port_dev(port), "port %u: status %08x -> %08x\n",
 		urpc_port_number(port), port->status, next);
 	WRITE_ONCE(port->status, next);
+	if (urpc_port_is_suspended(port) != was_suspended)
+		urpc_queue_wake(port);
 }
 
 static u32 power_bit(const struct urpc_port *port)
@@ -146,8 +158,9 @@ void urpc_port_set_link(struct urpc_port *port, u16 state)
 }
 
 /*
- * USB 2: suspend, and resume. The device does not hear of it: it is the
- * target's own bus that puts it to sleep.
+ * USB 2: suspend, and resume. Both succeed at once: it is the target's own bus
+ * that puts the device to sleep, or does not; the helper is told (queue.c), and
+ * no URB reaches it before its answer to RESUME.
  */
 void urpc_port_suspend(struct urpc_port *port)
 {
@@ -209,7 +222,7 @@ struct urpc_port *urpc_port_of(struct usb_hcd *hcd, struct usb_device *udev)
 	return &hub->ports[udev->portnum - 1];
 }
 
-/* Set up a hub's ports and make them known. 0 or -ENOMEM. */
+/* Set up a hub's ports; urpc_port_open_hub() makes them known. 0 or -ENOMEM. */
 int urpc_port_add_hub(struct urpc_hub *hub)
 {
 	unsigned int i;
@@ -226,10 +239,19 @@ int urpc_port_add_hub(struct urpc_hub *hub)
 		spin_lock_init(&port->lock);
 		urpc_urb_init_port(port);
 	}
+	INIT_LIST_HEAD(&hub->link);
+	return 0;
+}
+
+/*
+ * From now on devices can be plugged in: the root hub is there, with the number
+ * of its bus, and nothing of its controller can fail any more.
+ */
+void urpc_port_open_hub(struct urpc_hub *hub)
+{
 	mutex_lock(&plug_lock);
 	list_add_tail(&hub->link, &hubs);
 	mutex_unlock(&plug_lock);
-	return 0;
 }
 
 /*
@@ -304,16 +326,20 @@ static int find_free(u32 speed, u32 wanted, struct urpc_port **portp)
 	return ret;
 }
 
-static void plug(struct urpc_port *port, struct urpc_file *file, u32 speed)
+static void plug(struct urpc_port *port, struct urpc_file *file,
+		 const struct usbip_rpc_attach *a)
 {
 	spin_lock_irq(&port->lock);
 	port->file = file;
-	port->speed = speed;
+	port->speed = a->speed;
 	port->devnum = 0;
 	port->in_use = false;
 	port->reset_wanted = false;
+	port->told_suspended = false;
 	port->reset_id = 0;
 	memset(port->isoc_end, 0, sizeof(port->isoc_end));
+	port->power_id = 0;
+	file->power = a->flags & USBIP_RPC_ATTACH_POWER;
 	WRITE_ONCE(file->port, port);
 	file->lost = false;
 	if (port->status & power_bit(port))
@@ -324,7 +350,7 @@ static void plug(struct urpc_port *port, struct urpc_file *file, u32 speed)
 		 urpc_port_number(port));
 }
 
-static int try_plug(struct urpc_file *file, u32 speed, u32 wanted,
+static int try_plug(struct urpc_file *file, const struct usbip_rpc_attach *a,
 		    const struct urpc_port **portp)
 {
 	struct urpc_port *port = NULL;
@@ -332,32 +358,50 @@ static int try_plug(struct urpc_file *file, u32 speed, u32 wanted,
 
 	mutex_lock(&plug_lock);
 	if (!sleeping)
-		ret = find_free(speed, wanted, &port);
+		ret = find_free(a->speed, a->port, &port);
 	if (!ret)
-		plug(port, file, speed);
+		plug(port, file, a);
 	mutex_unlock(&plug_lock);
 	*portp = port;
 	return ret;
 }
 
-/*
- * Plug a file's device in; its lock is held, it has none. @wanted: number of
- * a port plus one, or 0 for any. A wanted port that another device has just
- * left is waited for. 0, and the port in *portp; -ENOSPC, -EAGAIN (the system is about to sleep) or
- * -EINTR.
- */
-int urpc_port_plug(struct urpc_file *file, u32 speed, u32 wanted,
-		   const struct urpc_port **portp)
+/* As urpc_port_plug(), with the controllers that there are. */
+static int plug_here(struct urpc_file *file, const struct usbip_rpc_attach *a,
+		     const struct urpc_port **portp)
 {
 	unsigned long end = jiffies + REUSE_WAIT;
 	int ret;
 
-	while ((ret = try_plug(file, speed, wanted, portp)) == -EBUSY) {
+	while ((ret = try_plug(file, a, portp)) == -EBUSY) {
 		if (time_after(jiffies, end))
 			return -ENOSPC;
 		if (msleep_interruptible(10))
 			return -EINTR;
 	}
+	return ret;
+}
+
+/*
+ * Plug a file's device in as @a wants; its lock is held, it has none. A port
+ * that is asked for by number and that another device has just left is waited
+ * for. Where any will do and none is free, a controller is added. 0, and the
+ * port in *portp; -ENOSPC, -EAGAIN (the system is about to sleep), -EINTR, or
+ * as adding a controller fails.
+ */
+int urpc_port_plug(struct urpc_file *file, const struct usbip_rpc_attach *a,
+		   const struct urpc_port **portp)
+{
+	unsigned int count;
+	int ret;
+
+	do {
+		count = urpc_hcd_count();
+		ret = plug_here(file, a, portp);
+		if (ret != -ENOSPC || a->port)
+			return ret;
+		ret = urpc_hcd_add(count);
+	} while (!ret);
 	return ret;
 }
 

@@ -4,9 +4,10 @@
  *
  * What can be read is decided here and nowhere else: UNLINKs first, then
  * requests for streams, then the URBs in the order of their submission; before
- * both of these a RESET, if a driver has reset the device since, and none while
- * that one is not answered. States of URBs are changed by the functions of
- * urb.c.
+ * both of these a SUSPEND or RESUME, if the port is not in the state that was
+ * told last, and a RESET, if a driver has reset the device since; and none
+ * while such a one is not answered. States of URBs are changed by the functions
+ * of urb.c.
  *
  * A message that meets a page which is not there is put back, the page is
  * faulted in with nothing held, and the message is tried again.
@@ -18,12 +19,26 @@
 #define FAULTS_MAX	16		/* times that a message is tried */
 #define BATCH_BYTES	(64 << 10)	/* of answers with softirqs off */
 
+/* URBs wait until a RESET, SUSPEND or RESUME is answered. */
+static bool is_held(const struct urpc_port *port)
+{
+	return port->reset_id || port->power_id;
+}
+
+/* A SUSPEND or RESUME is to be told before anything else. */
+static bool power_is_next(const struct urpc_port *port)
+{
+	return port->file && port->file->power &&
+	       urpc_port_is_suspended(port) != port->told_suspended;
+}
+
 /* Is there something for read()? Under the lock. */
 bool urpc_queue_readable(const struct urpc_port *port)
 {
 	return !list_empty(&port->unlinks) ||
-	       (!port->reset_id && (urpc_streams_readable(port) ||
-				    !list_empty(&port->pending)));
+	       (!is_held(port) &&
+		(power_is_next(port) || urpc_streams_readable(port) ||
+		 !list_empty(&port->pending)));
 }
 
 /*
@@ -55,7 +70,8 @@ size_t urpc_queue_next_len(const struct urpc_port *port)
 
 	if (!urpc_queue_readable(port))
 		return 0;
-	if (!list_empty(&port->unlinks) || reset_is_next(port))
+	if (!list_empty(&port->unlinks) || power_is_next(port) ||
+	    reset_is_next(port))
 		return sizeof(struct usbip_rpc_msg);
 	if (urpc_streams_readable(port))
 		return sizeof(struct usbip_rpc_streams);
@@ -63,10 +79,20 @@ size_t urpc_queue_next_len(const struct urpc_port *port)
 	return urpc_msg_submit_len(u->urb);
 }
 
-/* The URBs held by a RESET may go. */
-static void end_reset(struct urpc_port *port)
+/* A RESET, SUSPEND or RESUME has been read: URBs wait for its answer. */
+static void hold(struct urpc_port *port, u64 *which, u64 id)
+{
+	port->file->last_id = id;
+	*which = id;
+	port->reset_deadline = jiffies + URPC_RESET_TIMEOUT;
+	mod_delayed_work(urpc_wq, &port->reset_work, URPC_RESET_TIMEOUT);
+}
+
+/* The URBs held by it may go. */
+static void end_hold(struct urpc_port *port)
 {
 	port->reset_id = 0;
+	port->power_id = 0;
 	if (urpc_queue_readable(port))
 		urpc_queue_wake(port);
 }
@@ -77,10 +103,11 @@ void urpc_queue_reset_work(struct work_struct *work)
 					      struct urpc_port, reset_work);
 
 	spin_lock_irq(&port->lock);
-	if (port->reset_id && time_after_eq(jiffies, port->reset_deadline)) {
-		dev_dbg(urpc_port_dev(port), "port %u: reset not answered\n",
-			urpc_port_number(port));
-		end_reset(port);
+	if (is_held(port) && time_after_eq(jiffies, port->reset_deadline)) {
+		dev_dbg(urpc_port_dev(port), "port %u: %s not answered\n",
+			urpc_port_number(port),
+			port->reset_id ? "reset" : "suspend or resume");
+		end_hold(port);
 	}
 	spin_unlock_irq(&port->lock);
 }
@@ -105,11 +132,23 @@ static int read_reset(struct urpc_port *port, struct iov_iter *to)
 	ret = urpc_msg_put(to, USBIP_RPC_RESET, id);
 	if (ret)
 		return ret;
-	port->file->last_id = id;
 	port->reset_wanted = false;
-	port->reset_id = id;
-	port->reset_deadline = jiffies + URPC_RESET_TIMEOUT;
-	mod_delayed_work(urpc_wq, &port->reset_work, URPC_RESET_TIMEOUT);
+	hold(port, &port->reset_id, id);
+	return 0;
+}
+
+static int read_power(struct urpc_port *port, struct iov_iter *to)
+{
+	bool suspended = urpc_port_is_suspended(port);
+	u64 id = port->file->last_id + 1;
+	int ret;
+
+	ret = urpc_msg_put(to, suspended ? USBIP_RPC_SUSPEND : USBIP_RPC_RESUME,
+			   id);
+	if (ret)
+		return ret;
+	port->told_suspended = suspended;
+	hold(port, &port->power_id, id);
 	return 0;
 }
 
@@ -167,6 +206,8 @@ static ssize_t read_one(struct urpc_file *file, struct iov_iter *to,
 		ret = -EMSGSIZE;
 	else if (!list_empty(&port->unlinks))
 		ret = read_unlink(port, to);
+	else if (power_is_next(port))
+		ret = read_power(port, to);
 	else if (reset_is_next(port))
 		ret = read_reset(port, to);
 	else if (urpc_streams_readable(port))
@@ -282,16 +323,18 @@ static int complete_urb(struct urpc_port *port, struct urpc_urb *u,
 	return 0;
 }
 
-static int answer_reset(struct urpc_port *port,
-			const struct usbip_rpc_complete *c)
+/* The answer to a RESET, SUSPEND or RESUME. */
+static int answer_held(struct urpc_port *port,
+		       const struct usbip_rpc_complete *c)
 {
 	int ret = urpc_msg_check(c, NULL);
 
 	if (ret)
 		return ret;
-	dev_dbg(urpc_port_dev(port), "port %u: reset answered: %d\n",
-		urpc_port_number(port), c->status);
-	end_reset(port);
+	dev_dbg(urpc_port_dev(port), "port %u: %s answered: %d\n",
+		urpc_port_number(port),
+		port->reset_id ? "reset" : "suspend or resume", c->status);
+	end_hold(port);
 	return 0;
 }
 
@@ -321,8 +364,9 @@ static ssize_t write_one(struct urpc_port *port, struct urpc_file *file,
 		ret = -ENOTCONN;
 	else if (u)
 		ret = complete_urb(port, u, &c, from);
-	else if (c.msg.id && c.msg.id == port->reset_id)
-		ret = answer_reset(port, &c);
+	else if (c.msg.id && (c.msg.id == port->reset_id ||
+			      c.msg.id == port->power_id))
+		ret = answer_held(port, &c);
 	else if (r)
 		ret = urpc_streams_answer(port, r, &c);
 	else

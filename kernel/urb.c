@@ -253,6 +253,7 @@ void urpc_urb_flush(struct urpc_port *port)
 	urpc_streams_flush(port);
 	port->reset_wanted = false;
 	port->reset_id = 0;
+	port->power_id = 0;
 	port->in_use = false;
 }
 

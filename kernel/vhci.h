@@ -13,10 +13,10 @@
  *   hcd.c   the controllers: two root hubs each, USB 2 and USB 3
  *   hub.c   requests to the root hubs
  *
- * Locks, outer to inner: urpc_file.lock, plug_lock (port.c), urpc_port.lock,
- * then file->wait.lock or file->handlers_lock. A port's lock guards all that
- * belongs to the port and to the URBs of its device; there is no other lock on
- * the data path.
+ * Locks, outer to inner: urpc_file.lock, add_lock (hcd.c), plug_lock (port.c),
+ * urpc_port.lock, then file->wait.lock or file->handlers_lock. A port's lock
+ * guards all that belongs to the port and to the URBs of its device; there is
+ * no other lock on the data path.
  */
 #ifndef URPC_VHCI_H
 #define URPC_VHCI_H
@@ -45,7 +45,7 @@
 #define URPC_SG_MAX		4096	/* DATA_MAX in pages */
 
 #define URPC_UNLINK_TIMEOUT	(2 * HZ)	/* from unlink to giveback */
-#define URPC_RESET_TIMEOUT	(5 * HZ)	/* URBs wait for a RESET */
+#define URPC_RESET_TIMEOUT	(5 * HZ)	/* URBs wait for RESET, RESUME ... */
 #define URPC_STREAMS_TIMEOUT	(5 * HZ)	/* drivers wait for streams */
 #define URPC_HANDLERS_MS	20		/* write() for handlers */
 
@@ -57,6 +57,7 @@ struct urpc_port;
  * @read_lock:	one copying reader at a time: messages keep their order
  * @version:	of the ABI; 0 before HELLO. Written once, under @lock
  * @port:	where the device is plugged in, or NULL. Written under plug_lock
+ * @power:	it wants to be told SUSPEND and RESUME. As @port
  * @lost:	the device was unplugged for system sleep, and there was no
  *		ATTACH or DETACH since. As @port
  * @wait:	readers and pollers
@@ -71,6 +72,7 @@ struct urpc_file {
 	struct mutex read_lock;
 	u32 version;
 	struct urpc_port *port;
+	bool power;
 	bool lost;
 	wait_queue_head_t wait;
 	spinlock_t handlers_lock;
@@ -97,7 +99,9 @@ struct urpc_file {
  * @devnum:	its address, as of its last URB
  * @in_use:	it has been sent more than what enumeration asks
  * @reset_wanted: a driver reset it; to be told before the next URB in use
+ * @told_suspended: the helper has been told that the port is suspended
  * @reset_id:	of the RESET to be answered; 0: none, URBs may go
+ * @power_id:	of the SUSPEND or RESUME, likewise; one of the two at a time
  * @reset_deadline: jiffies when to go on without the answer
  * @pending:	URBs in state PENDING, in order of submission
  * @sent:	URBs in state COPYOUT, SENT and COPYIN
@@ -108,7 +112,7 @@ struct urpc_file {
  *		microframes since boot
  * @requests:	of drivers for streams, not answered yet, in their order
  * @unlink_work: gives back what of @doomed is overdue
- * @reset_work:	gives up on an overdue RESET
+ * @reset_work:	gives up on an overdue RESET, SUSPEND or RESUME
  *
  * Both works find out for themselves whether something is overdue: they may
  * run late, early or for nothing, and are only cancelled before the port is
@@ -126,7 +130,9 @@ struct urpc_port {
 	u32 devnum;
 	bool in_use;
 	bool reset_wanted;
+	bool told_suspended;
 	u64 reset_id;
+	u64 power_id;
 	unsigned long reset_deadline;
 	struct list_head pending;
 	struct list_head sent;
@@ -245,10 +251,11 @@ void urpc_cdev_remove(void);
 
 /* port.c */
 int urpc_port_add_hub(struct urpc_hub *hub);
+void urpc_port_open_hub(struct urpc_hub *hub);
 void urpc_port_remove_hub(struct urpc_hub *hub);
 struct urpc_port *urpc_port_of(struct usb_hcd *hcd, struct usb_device *udev);
 void urpc_port_free_dev(struct usb_hcd *hcd, struct usb_device *udev);
-int urpc_port_plug(struct urpc_file *file, u32 speed, u32 wanted,
+int urpc_port_plug(struct urpc_file *file, const struct usbip_rpc_attach *a,
 		   const struct urpc_port **portp);
 int urpc_port_unplug(struct urpc_file *file);
 int urpc_port_sleep(bool detach);
@@ -256,6 +263,7 @@ void urpc_port_wake(void);
 void urpc_port_set_power(struct urpc_port *port, bool on);
 void urpc_port_disable(struct urpc_port *port);
 void urpc_port_set_link(struct urpc_port *port, u16 state);
+bool urpc_port_is_suspended(const struct urpc_port *port);
 void urpc_port_suspend(struct urpc_port *port);
 void urpc_port_resume(struct urpc_port *port);
 void urpc_port_reset(struct urpc_port *port, bool warm);
@@ -314,10 +322,10 @@ int urpc_frame_number(struct usb_hcd *hcd);
 void urpc_frame_schedule(struct urpc_port *port, struct urb *urb, bool idle);
 
 /* hcd.c */
-int urpc_hcd_register(void);
+int urpc_hcd_register(unsigned int max, unsigned int ports);
 void urpc_hcd_unregister(void);
-int urpc_hcd_add(unsigned int id, unsigned int ports);
-void urpc_hcd_remove(unsigned int id);
+unsigned int urpc_hcd_count(void);
+int urpc_hcd_add(unsigned int count);
 
 /* hub.c */
 int urpc_hub_status_data(struct usb_hcd *hcd, char *buf);

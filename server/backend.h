@@ -97,6 +97,10 @@ struct backend_ops {
 	 */
 	int (*alloc_streams)(void *bdev, unsigned int streams, uint32_t rows);
 	int (*free_streams)(void *bdev, uint32_t rows);
+	/* worker: the device may be put to sleep, and until it may not, and
+	 * is awake, no transfer runs. -EOPNOTSUPP: this system can not. */
+	int (*suspend)(void *bdev);
+	int (*resume)(void *bdev);
 
 	/*
 	 * Begin a transfer whose memory urb_alloc() made. 0: done() comes,

@@ -169,7 +169,7 @@ static bool execute(struct fake_device *dev, struct urb_entry *entry)
 	struct urb *urb = entry->urb;
 	int row = entry->row;
 
-	if (!dev->plugged) {
+	if (!dev->plugged || dev->suspended) {
 		urb->xfer = URB_XFER_IO;
 		return true;
 	}
@@ -376,6 +376,7 @@ static int claim_device(void *bdev)
 static void to_default(struct fake_device *dev)
 {
 	dev->halted = 0;
+	dev->suspended = false;
 	for (size_t i = 0; i < sizeof(dev->alternates); i++)
 		dev->alternates[i] = 0;
 	for (int row = 0; row < ENDPOINT_ROWS; row++)
@@ -391,6 +392,11 @@ static int reset_device(void *bdev)
 	if (!dev->plugged)
 		return -ENODEV;
 	sleep_ms(RESET_MS);
+	if (dev->leaves_at_reset) {
+		dev->leaves_at_reset = false;
+		dev->has_left = true;
+		return -ENODEV;
+	}
 	to_default(dev);
 	return 0;
 }
@@ -473,6 +479,26 @@ static int free_streams(void *bdev, uint32_t rows)
 	return 0;
 }
 
+static int suspend_device(void *bdev)
+{
+	struct fake_device *dev = bdev;
+
+	if (!dev->plugged)
+		return -ENODEV;
+	dev->suspended = true;
+	return 0;
+}
+
+static int resume_device(void *bdev)
+{
+	struct fake_device *dev = bdev;
+
+	if (!dev->plugged)
+		return -ENODEV;
+	dev->suspended = false;
+	return 0;
+}
+
 /* ---- devices ------------------------------------------------------------ */
 
 void fake_plug(struct fake_device *dev)
@@ -484,6 +510,11 @@ void fake_plug(struct fake_device *dev)
 		return;
 	}
 	dev->plugged = true;
+	if (dev->next_product) {
+		dev->info.descriptors.device[10] = dev->next_product & 0xff;
+		dev->info.descriptors.device[11] = dev->next_product >> 8;
+	}
+	dev->next_product = 0;
 	dev->configuration = dev->info.configuration;
 	to_default(dev);
 	dev->device = dev->fake->sink->arrived(&dev->info, dev,
@@ -535,8 +566,8 @@ static void free_device(struct fake_device *dev)
 		dev->model->deinit(dev);
 	if (dev->run)
 		event_free(dev->run);
-	if (dev->plug_timer)
-		event_free(dev->plug_timer);
+	if (dev->leave)
+		event_free(dev->leave);
 	descriptors_deinit(&dev->info.descriptors);
 	free(dev->executions);
 	free(dev);
@@ -596,6 +627,33 @@ int fake_at(struct fake_device *dev, unsigned int ms, bool plug)
 		free(p);
 		return -ENOMEM;
 	}
+	return 0;
+}
+
+/* The worker, in which a reset is, can not say so to the loop. */
+static void look_whether_left(evutil_socket_t fd, short what, void *arg)
+{
+	struct fake_device *dev = arg;
+
+	if (!dev->has_left)
+		return;
+	dev->has_left = false;
+	event_del(dev->leave);
+	fake_unplug(dev);
+	fake_at(dev, dev->away_ms, true);
+}
+
+int fake_leave_at_reset(struct fake_device *dev, unsigned int ms)
+{
+	const struct timeval often = { 0, 5000 };
+
+	if (!dev->leave)
+		dev->leave = event_new(dev->fake->base, -1, EV_PERSIST,
+				       look_whether_left, dev);
+	if (!dev->leave || event_add(dev->leave, &often))
+		return -ENOMEM;
+	dev->away_ms = ms;
+	dev->leaves_at_reset = true;
 	return 0;
 }
 
@@ -663,6 +721,8 @@ const struct backend_ops backend_fake_ops = {
 	.reset = reset_device,
 	.alloc_streams = alloc_streams,
 	.free_streams = free_streams,
+	.suspend = suspend_device,
+	.resume = resume_device,
 	.submit = submit_urb,
 	.cancel = cancel_urb,
 };

@@ -94,9 +94,13 @@ struct fake_device {
 	bool plugged;
 	bool again;			/* plug in again after forget() */
 	struct event *run;
-	struct event *plug_timer;
+	uint16_t next_product;		/* when it is plugged in next; 0: same */
+	_Atomic bool leaves_at_reset, has_left;	/* asked for; the worker did */
+	unsigned int away_ms;
+	struct event *leave;		/* looks whether it has */
 	uint32_t queued;		/* rows with something in their queue */
 	_Atomic uint32_t halted;	/* rows */
+	_Atomic bool suspended;
 	_Atomic unsigned int configuration;
 	_Atomic uint8_t alternates[4];
 	_Atomic uint16_t streams[ENDPOINT_ROWS];	/* allocated */
@@ -128,5 +132,7 @@ int fake_add(struct fake *fake, const struct fake_model *model,
 void fake_start(struct fake_device *dev, bool plugged);
 struct fake_device *fake_find(struct fake *fake, const char *busid);
 int fake_at(struct fake_device *dev, unsigned int ms, bool plug);
+/* The next reset does not find it: it has left, and comes back `ms` later. */
+int fake_leave_at_reset(struct fake_device *dev, unsigned int ms);
 
 #endif

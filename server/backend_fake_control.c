@@ -13,6 +13,9 @@
  *   0xe2 OUT  wIndex = endpoint, wValue = ms: delay of each transfer
  *   0xe3 OUT  unplug after wValue ms, and plug in again wIndex ms later if
  *             that is not 0
+ *   0xe5 OUT  when it is plugged in next, its idProduct is wValue
+ *   0xe6 OUT  the next reset does not find it: it leaves, and is plugged in
+ *             again wValue ms later
  */
 #include "server/backend_fake.h"
 
@@ -23,6 +26,8 @@
 #define REQUEST_FAULT 0xe1
 #define REQUEST_DELAY 0xe2
 #define REQUEST_UNPLUG 0xe3
+#define REQUEST_PRODUCT 0xe5
+#define REQUEST_LEAVE 0xe6
 
 static uint16_t get_le16(const uint8_t *p)
 {
@@ -208,6 +213,12 @@ static bool test_request(struct fake_device *dev, const uint8_t *setup,
 		}
 		dev->endpoints[row].fault = value & 0xff;
 		dev->endpoints[row].fault_after = value >> 8;
+		return true;
+	case REQUEST_PRODUCT:
+		dev->next_product = value;
+		return true;
+	case REQUEST_LEAVE:
+		*r = fake_leave_at_reset(dev, value);
 		return true;
 	case REQUEST_UNPLUG:
 		*r = fake_at(dev, value, false);

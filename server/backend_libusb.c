@@ -444,6 +444,8 @@ const struct backend_ops backend_libusb_ops = {
 	.reset = lusb_reset,
 	.alloc_streams = lusb_alloc_streams,
 	.free_streams = lusb_free_streams,
+	.suspend = lusb_suspend,
+	.resume = lusb_resume,
 	.submit = submit_urb,
 	.cancel = cancel_urb,
 };

@@ -110,5 +110,7 @@ int lusb_clear_halt(void *bdev, uint8_t address);
 int lusb_reset(void *bdev);
 int lusb_alloc_streams(void *bdev, unsigned int streams, uint32_t rows);
 int lusb_free_streams(void *bdev, uint32_t rows);
+int lusb_suspend(void *bdev);
+int lusb_resume(void *bdev);
 
 #endif

@@ -112,6 +112,37 @@ static void attach_drivers(struct lusb_device *dev)
 			libusb_attach_kernel_driver(dev->handle, i);
 }
 
+/* ---- power -------------------------------------------------------------- */
+
+/* What usbfs of this kernel does not know (Linux 5.3 does), or what libusb
+ * does not say. */
+static int call_power(const struct lusb_device *dev, unsigned long request)
+{
+	if (!ioctl(dev->fd, request))
+		return 0;
+	return errno == ENOTTY ? -EOPNOTSUPP : -errno;
+}
+
+/*
+ * An open descriptor keeps its device awake unless it says otherwise. With
+ * that, the kernel does with it what its power/control says, as if nobody had
+ * it open. The second descriptor would keep it awake all the same.
+ */
+int lusb_suspend(void *bdev)
+{
+	struct lusb_device *dev = bdev;
+
+	lusb_raw_close(dev);
+	return call_power(dev, USBDEVFS_ALLOW_SUSPEND);
+}
+
+int lusb_resume(void *bdev)
+{
+	struct lusb_device *dev = bdev;
+
+	return call_power(dev, USBDEVFS_FORBID_SUSPEND);
+}
+
 /* ---- claim and release -------------------------------------------------- */
 
 static int get_descriptor(const struct lusb_device *dev, uint8_t type,
@@ -226,6 +257,8 @@ int lusb_release(void *bdev, bool reset)
 	struct lusb_device *dev = bdev;
 	int r = 0;
 
+	/* its own drivers get it awake: they may not find it otherwise */
+	call_power(dev, USBDEVFS_FORBID_SUSPEND);
 	release_interfaces(dev);
 	if (reset)
 		r = libusb_reset_device(dev->handle);
@@ -330,7 +363,10 @@ int lusb_free_streams(void *bdev, uint32_t rows)
 int lusb_reset(void *bdev)
 {
 	struct lusb_device *dev = bdev;
-	int r = libusb_reset_device(dev->handle);
+	int r;
 
+	/* who resets it is about to use it */
+	call_power(dev, USBDEVFS_FORBID_SUSPEND);
+	r = libusb_reset_device(dev->handle);
 	return r == LIBUSB_ERROR_NOT_FOUND ? -ENODEV : to_errno(r);
 }

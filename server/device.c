@@ -260,6 +260,10 @@ static int call_in_worker(void *arg)
 					       urb->rows);
 	case URB_TYPE_FREE_STREAMS:
 		return dev->ops->free_streams(dev->bdev, urb->rows);
+	case URB_TYPE_SUSPEND:
+		return dev->ops->suspend(dev->bdev);
+	case URB_TYPE_RESUME:
+		return dev->ops->resume(dev->bdev);
 	case URB_TYPE_CONTROL:
 	case URB_TYPE_BULK:
 	case URB_TYPE_INTERRUPT:
@@ -286,6 +290,9 @@ static void note_result(struct urb *urb, int r)
 		break;
 	case -EINVAL:
 		urb->verdict = URB_VERDICT_INVAL;
+		break;
+	case -EOPNOTSUPP:
+		urb->verdict = URB_VERDICT_NOT_SUPPORTED;
 		break;
 	default:
 		urb->xfer = URB_XFER_IO;
@@ -417,6 +424,8 @@ uint32_t device_affects(const struct device *dev, const struct urb *urb)
 		return rows_of(dev, dev->endpoints[row].interface);
 	case URB_TYPE_SET_CONFIGURATION:
 	case URB_TYPE_RESET:
+	case URB_TYPE_SUSPEND:
+	case URB_TYPE_RESUME:
 	case URB_TYPE_CONTROL:
 	case URB_TYPE_BULK:
 	case URB_TYPE_INTERRUPT:

@@ -20,6 +20,7 @@ enum events_type {
 	EVENTS_TYPE_ARRIVED,
 	EVENTS_TYPE_LEFT,
 	EVENTS_TYPE_CHANGED,
+	EVENTS_TYPE_REENUMERATED, /* arrived, where another has just left */
 	EVENTS_TYPE_LOST,	/* only told, never kept */
 	EVENTS_TYPE_SESSION,
 };

@@ -157,18 +157,6 @@ static bool_t leave_out(void *res, size_t size, struct svc_req *rq)
 	return FALSE;
 }
 
-bool_t usbip_suspend_1_svc(usbip_suspend_args *args, usbip_state_res *res,
-			   struct svc_req *rq)
-{
-	return leave_out(res, sizeof(*res), rq);
-}
-
-bool_t usbip_resume_1_svc(usbip_suspend_args *args, usbip_state_res *res,
-			  struct svc_req *rq)
-{
-	return leave_out(res, sizeof(*res), rq);
-}
-
 bool_t usbip_stage_1_svc(usbip_stage_args *args, usbip_stat_res *res,
 			 struct svc_req *rq)
 {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * proc_state - SET_CONFIGURATION, SET_INTERFACE, CLEAR_HALT, RESET,
- * ALLOC_STREAMS and FREE_STREAMS: calls that are numbered in endpoint 0's row.
- * They are answered by proc_urb_ended(), as transfers without data.
+ * ALLOC_STREAMS, FREE_STREAMS, SUSPEND and RESUME: calls that are numbered in
+ * endpoint 0's row. They are answered by proc_urb_ended(), as transfers without
+ * data.
  */
 #include "server/proc.h"
 
@@ -13,12 +14,12 @@
 /* 65534 and 65535 mean something else to USB 3 (8.12.1.4). */
 #define STREAMS_MAX 65533
 
-/* The arguments, as enum urb_type says; valid: do they make sense? */
+/* The arguments, as enum urb_type says; verdict: on them. */
 struct state_call {
 	enum urb_type type;
 	unsigned int value, index;
 	uint32_t rows;
-	bool valid;
+	enum urb_verdict verdict;
 };
 
 static bool_t submit_call(struct svc_req *rq, const usbip_submit *submit,
@@ -37,13 +38,13 @@ static bool_t submit_call(struct svc_req *rq, const usbip_submit *submit,
 		urb->value = call->value;
 		urb->index = call->index;
 		urb->rows = call->rows;
-		if (!call->valid || submit->pipe)
-			urb->verdict = URB_VERDICT_INVAL;
+		urb->verdict = submit->pipe ? URB_VERDICT_INVAL : call->verdict;
 	}
 	proc_submit(rq, s, submit, 0, urb);
 	return FALSE;
 }
 
+/* valid: do value and index make sense? */
 static bool_t submit_state(struct svc_req *rq, enum urb_type type,
 			   const usbip_submit *submit, unsigned int value,
 			   unsigned int index, bool valid, usbip_state_res *res)
@@ -52,7 +53,7 @@ static bool_t submit_state(struct svc_req *rq, enum urb_type type,
 		.type = type,
 		.value = value,
 		.index = index,
-		.valid = valid,
+		.verdict = valid ? URB_VERDICT_TAKEN : URB_VERDICT_INVAL,
 	};
 
 	return submit_call(rq, submit, &call, res);
@@ -97,8 +98,8 @@ static bool_t submit_streams(struct svc_req *rq, enum urb_type type,
 	struct state_call call = {
 		.type = type,
 		.value = args->streams,
-		.valid = args->endpoints.endpoints_len > 0,
 	};
+	bool valid = args->endpoints.endpoints_len > 0;
 	const usbip_submit submit = args->submit;
 
 	for (unsigned int i = 0; i < args->endpoints.endpoints_len; i++) {
@@ -107,12 +108,14 @@ static bool_t submit_streams(struct svc_req *rq, enum urb_type type,
 		if (row > 0)
 			call.rows |= 1u << row;
 		else
-			call.valid = false;
+			valid = false;
 	}
 	if (type == URB_TYPE_ALLOC_STREAMS)
-		call.valid &= args->streams && args->streams <= STREAMS_MAX;
+		valid &= args->streams && args->streams <= STREAMS_MAX;
 	else
-		call.valid &= !args->streams;
+		valid &= !args->streams;
+	if (!valid)
+		call.verdict = URB_VERDICT_INVAL;
 	xdr_free((xdrproc_t)xdr_usbip_streams_args, (char *)args);
 	return submit_call(rq, &submit, &call, res);
 }
@@ -127,4 +130,29 @@ bool_t usbip_free_streams_1_svc(usbip_streams_args *args, usbip_state_res *res,
 				struct svc_req *rq)
 {
 	return submit_streams(rq, URB_TYPE_FREE_STREAMS, args, res);
+}
+
+/*
+ * Remote wakeup can not be had from usbfs: that the device may sleep does not
+ * say that it does, which is decided by this system, later or never. Between
+ * the last interrupt transfer and a sleep from which it could signal, what it
+ * has to say would be lost.
+ */
+bool_t usbip_suspend_1_svc(usbip_suspend_args *args, usbip_state_res *res,
+			   struct svc_req *rq)
+{
+	const struct state_call call = {
+		.type = URB_TYPE_SUSPEND,
+		.verdict = args->remote_wakeup ? URB_VERDICT_NOT_SUPPORTED :
+						 URB_VERDICT_TAKEN,
+	};
+
+	return submit_call(rq, &args->submit, &call, res);
+}
+
+bool_t usbip_resume_1_svc(usbip_suspend_args *args, usbip_state_res *res,
+			  struct svc_req *rq)
+{
+	return submit_state(rq, URB_TYPE_RESUME, &args->submit, 0, 0, true,
+			    res);
 }

@@ -25,6 +25,9 @@ static void transfer_ended(struct rpcsrv_call *call, struct urb *urb)
 
 	memset(&res, 0, sizeof(res));
 	res.status = status_of_verdict(urb->verdict);
+	/* it did not come back as what it was, and that ended the session */
+	if (urb->type == URB_TYPE_RESET && urb->xfer == URB_XFER_SHUTDOWN)
+		res.status = USBIP_GONE;
 	if (data) {
 		usbip_done_data *done = &res.usbip_transfer_res_u.done_data;
 

@@ -105,6 +105,8 @@ usbip_event_type status_of_event(enum events_type type)
 		return USBIP_EVENT_LEFT;
 	case EVENTS_TYPE_CHANGED:
 		return USBIP_EVENT_CHANGED;
+	case EVENTS_TYPE_REENUMERATED:
+		return USBIP_EVENT_REENUMERATED;
 	case EVENTS_TYPE_LOST:
 		return USBIP_EVENT_LOST;
 	case EVENTS_TYPE_SESSION:

@@ -53,8 +53,10 @@ static void *add_device(const struct backend_info *info, void *bdev, void *user)
 	log_debug(LOG_TAG_DEVICE, "%s: plugged in, %04x:%04x %s", info->busid,
 		  descriptors_vendor(&info->descriptors),
 		  descriptors_product(&info->descriptors), info->product);
-	events_add(&t->events, EVENTS_TYPE_ARRIVED, info->busid, 0,
-		   SESSION_WHY_NONE);
+	events_add(&t->events,
+		   departures_is_successor(&t->departures, info, target_now()) ?
+		   EVENTS_TYPE_REENUMERATED : EVENTS_TYPE_ARRIVED, info->busid,
+		   0, SESSION_WHY_NONE);
 	return dev;
 }
 
@@ -94,6 +96,7 @@ static void remove_device(void *device)
 	log_debug(LOG_TAG_DEVICE, "%s: unplugged", dev->info->busid);
 	dev->gone = true;
 	TAILQ_REMOVE(&t->devices, dev, link);
+	departures_note(&t->departures, dev->info, target_now());
 	events_add(&t->events, EVENTS_TYPE_LEFT, dev->info->busid, 0,
 		   SESSION_WHY_NONE);
 	if (dev->holder)

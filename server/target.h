@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "common/pool.h"
+#include "server/departures.h"
 #include "server/device.h"
 #include "server/events.h"
 #include "server/exports.h"
@@ -64,6 +65,7 @@ struct target {
 	void *backend;
 	TAILQ_HEAD(target_devices, device) devices;	/* plugged in, by id */
 	uint64_t last_id;
+	struct departures departures;
 	struct sessions sessions;
 	struct pool urbs;		/* for their structs */
 	struct events events;

@@ -25,6 +25,8 @@ enum urb_type {
 	URB_TYPE_RESET,
 	URB_TYPE_ALLOC_STREAMS,		/* value: streams; rows */
 	URB_TYPE_FREE_STREAMS,		/* rows */
+	URB_TYPE_SUSPEND,
+	URB_TYPE_RESUME,
 };
 
 /* What became of a transfer; usbip_xfer is the same on the wire. */

@@ -452,6 +452,7 @@ static void call_state(struct caller *c, struct caller_call *call,
 	usbip_set_interface_args interface = { submit, index, value };
 	usbip_clear_halt_args halt = { submit, value };
 	usbip_reset_args reset = { submit };
+	usbip_suspend_args power = { submit, value };
 	CLIENT *handle = rpcclnt_handle(c->clnt);
 
 	caller_begin(c, call);
@@ -461,6 +462,10 @@ static void call_state(struct caller *c, struct caller_call *call,
 		usbip_set_interface_1(&interface, &call->res.state, handle);
 	else if (proc == USBIP_CLEAR_HALT)
 		usbip_clear_halt_1(&halt, &call->res.state, handle);
+	else if (proc == USBIP_SUSPEND)
+		usbip_suspend_1(&power, &call->res.state, handle);
+	else if (proc == USBIP_RESUME)
+		usbip_resume_1(&power, &call->res.state, handle);
 	else
 		usbip_reset_1(&reset, &call->res.state, handle);
 }

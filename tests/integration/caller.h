@@ -113,7 +113,7 @@ int caller_control(struct caller *c, const uint8_t *setup, void *data,
 int caller_bulk(struct caller *c, uint8_t endpoint, void *data,
 		uint32_t length, int *xfer);
 /* SET_CONFIGURATION (value), SET_INTERFACE (index, value), CLEAR_HALT (value),
- * RESET: as caller_result() has it. */
+ * RESET, SUSPEND (value: remote wakeup), RESUME: as caller_result() has it. */
 int caller_state(struct caller *c, rpcproc_t proc, unsigned int value,
 		 unsigned int index, int *xfer);
 /* A vendor OUT request without data, to a fake device: 0, or -1. */

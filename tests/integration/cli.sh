@@ -59,6 +59,7 @@ ok "list, a speed" gives 0 "^2-1 +0525:a4a3 +5 Gb/s" list -r $at
 ok "list, not exported" gives 0 "^1-2 .*not exported to you" list $at
 ok "list --json is JSON" gives 0 '"busid": "1-1"' list $at --json
 ok "list --json has the state" gives 0 '"state": "not exported"' list $at --json
+ok "list --watch, nothing there" gives 3 "refuses port 1" list 127.0.0.1 --tcp-port 1 --watch
 ok "list, no host" gives 2 "takes a host" list
 ok "list, two hosts" gives 2 "takes a host" list a b
 ok "list, a port that is none" gives 2 "1 to 65535" list a --tcp-port 0
@@ -70,6 +71,7 @@ ok "attach, no device" gives 2 "a host and a device" attach 127.0.0.1
 ok "attach, no name of a device" gives 2 "is no device" attach 127.0.0.1 usb1
 ok "attach, half a name" gives 2 "is no device" attach 127.0.0.1 46f4:1
 ok "attach, no time" gives 2 "1 to 3600" attach 127.0.0.1 1-1 --timeout 0
+ok "attach, follows for no time" gives 2 "1 to 1000000" attach 127.0.0.1 1-1 --follow 0
 if [ ! -e /dev/usbip-rpc-vhci ]; then
 	ok "attach, no module" gives 7 "modprobe usbip-rpc-vhci" attach $at -b 1-1
 	ok "the same in the foreground" gives 7 "modprobe" attach $at -b 1-1 --foreground

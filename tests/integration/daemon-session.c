@@ -196,7 +196,8 @@ static void events(struct caller *c, struct caller_call *call, struct watch *w,
 static void told(struct caller_call *call, struct watch *w, char *text)
 {
 	static const char *const names[] = { "?", "arrived", "left", "changed",
-					     "?", "lost", "session" };
+					     "re-enumerated", "lost",
+					     "session" };
 	usbip_events_ok *got = &call->res.events.usbip_events_res_u.events;
 
 	strcpy(text, "?");

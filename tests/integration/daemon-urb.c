@@ -374,6 +374,32 @@ static void test_reset(struct caller *c)
 	   "and back to source and sink");
 }
 
+static void test_suspend(struct caller *c)
+{
+	struct caller_call a;
+	int xfer;
+
+	caller_state(c, USBIP_SET_CONFIGURATION, 2, 0, &xfer);
+	caller_submit_in(c, &a, 0x81, 512, 0);	/* an empty loop: it waits */
+	caller_run(c, 50, NULL);
+	ok(!a.done && !caller_state(c, USBIP_SUSPEND, 0, 0, &xfer), "SUSPEND");
+	ok(caller_result(&a, NULL, 0, &xfer) == -1 &&
+	   xfer == USBIP_XFER_CANCELLED, "what runs is CANCELLED for it");
+	c->acked[0x81] = c->numbers[0x81];
+	ok(caller_bulk(c, 0x01, &a, 64, &xfer) == -1 && xfer == USBIP_XFER_IO,
+	   "a device that sleeps answers nothing");
+	ok(!caller_state(c, USBIP_RESUME, 0, 0, &xfer) &&
+	   caller_bulk(c, 0x01, &a, 64, &xfer) == 64, "RESUME, and it does");
+	ok(caller_state(c, USBIP_SUSPEND, 1, 0, &xfer) == -2 &&
+	   xfer == USBIP_NOT_SUPPORTED, "with remote wakeup: NOT_SUPPORTED");
+	ok(caller_bulk(c, 0x01, &a, 64, &xfer) == 64 &&
+	   !caller_state(c, USBIP_SET_CONFIGURATION, 3, 0, &xfer),
+	   "which leaves it awake");
+	ok(!caller_state(c, USBIP_SUSPEND, 0, 0, &xfer) &&
+	   !caller_state(c, USBIP_RESET, 0, 0, &xfer) &&
+	   caller_bulk(c, 0x01, &a, 64, &xfer) == 64, "RESET wakes it");
+}
+
 int main(void)
 {
 	static struct caller c, k;
@@ -393,6 +419,7 @@ int main(void)
 	test_odd(&c);
 	test_reset(&c);
 	test_loopback(&c);
+	test_suspend(&c);
 	caller_open(&k, "127.0.0.1", d.port);
 	ok(caller_claim(&k, "1-4", 2, NULL) == USBIP_OK, "CLAIM of a keyboard");
 	test_unlink(&k);

@@ -53,6 +53,9 @@ static struct kernel {
 	size_t n_flushing;
 	size_t n_answers, n_twice;
 	bool plugged, unlink_on_error;
+	bool asleep;
+	int before;
+	unsigned int n_plugs;
 	enum usb_speed speed;
 	char dir[64];
 } k;
@@ -187,8 +190,13 @@ void kernel_unlink_on_error(bool yes)
 
 /* ---- struct vhci --------------------------------------------------------- */
 
-static int plug(struct vhci *v, enum usb_speed speed, struct vhci_place *place)
+static int plug(struct vhci *v, enum usb_speed speed, int before,
+		struct vhci_place *place)
 {
+	if (k.asleep)
+		return -EAGAIN;
+	k.before = before;
+	k.n_plugs++;
 	k.plugged = true;
 	k.speed = speed;
 	*place = (struct vhci_place){
@@ -199,9 +207,26 @@ static int plug(struct vhci *v, enum usb_speed speed, struct vhci_place *place)
 	return 0;
 }
 
+static void drop_messages(void)
+{
+	struct message *m;
+
+	while ((m = TAILQ_FIRST(&k.messages))) {
+		TAILQ_REMOVE(&k.messages, m, link);
+		vhci_buf_unref(m->buf);
+		free(m);
+	}
+}
+
 static int unplug(struct vhci *v)
 {
+	uint64_t count;
+
 	k.plugged = false;
+	drop_messages();
+	if (read(k.v.fd, &count, sizeof(count)) != sizeof(count) &&
+	    errno != EAGAIN)
+		abort();
 	return 0;
 }
 
@@ -210,6 +235,8 @@ static int receive(struct vhci *v)
 	struct message *m = TAILQ_FIRST(&k.messages);
 	uint64_t count;
 
+	if (!k.plugged)
+		return -ENOTCONN;
 	if (!m)
 		return 0;
 	TAILQ_REMOVE(&k.messages, m, link);
@@ -269,6 +296,8 @@ static void unlink_all(uint8_t endpoint)
 
 static int flush(struct vhci *v)
 {
+	if (!k.plugged)
+		return -ENOTCONN;
 	for (size_t i = 0; i < k.n_flushing; i++) {
 		struct urb_state *urb = &k.urbs[k.flushing[i]];
 
@@ -329,14 +358,9 @@ void kernel_begin(struct event_base *base)
 
 void kernel_end(void)
 {
-	struct message *m;
 	char command[128];
 
-	while ((m = TAILQ_FIRST(&k.messages))) {
-		TAILQ_REMOVE(&k.messages, m, link);
-		vhci_buf_unref(m->buf);
-		free(m);
-	}
+	drop_messages();
 	for (uint64_t id = 1; id < k.next_id; id++) {
 		free(k.urbs[id].answer.data);
 		free(k.urbs[id].answer.packets);
@@ -357,6 +381,34 @@ const char *kernel_sysfs(void)
 bool kernel_plugged(void)
 {
 	return k.plugged;
+}
+
+unsigned int kernel_plugs(void)
+{
+	return k.n_plugs;
+}
+
+int kernel_plugged_before(void)
+{
+	return k.before;
+}
+
+void kernel_sleep(void)
+{
+	static const uint64_t one = 1;
+
+	k.plugged = false;
+	k.asleep = true;
+	drop_messages();
+	k.n_flushing = 0;
+	/* POLLHUP */
+	if (write(k.v.fd, &one, sizeof(one)) != sizeof(one))
+		abort();
+}
+
+void kernel_wake(void)
+{
+	k.asleep = false;
 }
 
 enum usb_speed kernel_speed(void)

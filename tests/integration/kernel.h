@@ -34,6 +34,12 @@ int kernel_open(struct vhci **vp, const struct vhci_events *events,
 const char *kernel_sysfs(void);
 bool kernel_plugged(void);
 enum usb_speed kernel_speed(void);
+/* How often, and the port that was asked for the last time, or -1. */
+unsigned int kernel_plugs(void);
+int kernel_plugged_before(void);
+/* The system goes to sleep: it unplugs the device. And is awake again. */
+void kernel_sleep(void);
+void kernel_wake(void);
 
 /* The ids of what is submitted. OUT data is copied; NULL: zeros. */
 uint64_t kernel_submit(uint8_t endpoint, enum usb_transfer transfer,

@@ -462,12 +462,17 @@ static void test_translation(void)
 	port_reset(port, next_id++);
 	ok(events[n_events - 1].kind == URB_RESET &&
 	   events[n_events - 1].number == 5, "reset, in the same row");
+	port_suspend(port, next_id++, true);
+	port_suspend(port, next_id++, false);
+	ok(events[n_events - 2].kind == URB_SUSPEND &&
+	   events[n_events - 1].kind == URB_RESUME &&
+	   events[n_events - 1].number == 7, "suspend and resume, too");
 	seen = n_events;
 	b = control((const uint8_t[8]){ 0x80, 6, 0, 1, 0, 0, 18, 0 });
 	ok(nothing(), "an answer from here waits for those before it");
-	for (uint64_t id = 1; id <= 5; id++)
+	for (uint64_t id = 1; id <= 7; id++)
 		answer(id, 0, 0);
-	seen += 5;
+	seen += 7;
 	ok(is_completed(b, 0, 18), "and comes behind them");
 	a = control((const uint8_t[8]){ 0, 48, 0, 0, 0, 0, 6, 0 });
 	ok(is_completed(a, 0, 6), "SEL is taken here");
@@ -764,6 +769,31 @@ static void test_descriptor_lives(void)
 	vhci_buf_unref(buf);
 }
 
+/* The kernel has unplugged the device, and has everything back. */
+static void test_forget(void)
+{
+	uint64_t a, b;
+
+	begin(2, 1 << 20);
+	a = bulk_in(512);
+	answer(a, -EPIPE, 0);
+	b = bulk_in(512);
+	bulk_in(512);	/* waits: a is not settled */
+	ok(port_outstanding(port) == 2, "one flies, one waits, one settles");
+	seen = n_events;
+	port_forget(port);
+	ok(is(UNLINKED, b) && is(RENEWED, 0) && n_acks == 1 &&
+	   acks[0].acked == 1 && nothing(),
+	   "forgotten: what flies is unlinked, what settled is acknowledged");
+	ok(!port_outstanding(port), "nobody waits for anything");
+	port_unlink(port, b);
+	answer(b, -ECONNRESET, 0);
+	ok(nothing(), "an answer is for nobody");
+	bulk_in(512);
+	ok(is_sent(0x81, 3, 2), "the row goes on");
+	end();
+}
+
 int main(void)
 {
 	test_numbers();
@@ -781,5 +811,6 @@ int main(void)
 	test_many_acks();
 	test_stop_of_stream();
 	test_descriptor_lives();
+	test_forget();
 	return tap_done();
 }

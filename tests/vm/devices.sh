@@ -2,10 +2,11 @@
 #
 # The devices that QEMU emulates, by short names, for ./run. The names are the
 # QEMU ids too, so that a job can pull one: host monitor target device_del kbd.
-# A name with -hs sits on an EHCI controller, the others on an xHCI one.
+# A name with -hs sits on an EHCI controller, the others on an xHCI one; a name
+# with -hub is behind the hub, and one with -hub2 behind a second one there.
 
 device_names='stick-ss stick-hs uas uas-hs kbd kbd-fs mouse tablet serial ccid mtp net
-	                 audio hub'
+	                 audio hub hub-hub kbd-hub stick-hub stick-hub2'
 
 # add_device NAME: append to $device_args, with the controller that it needs and
 # whatever stands behind it in $work; fails when there is no such device.
@@ -17,6 +18,15 @@ add_device() {
 	case $1 in
 	*-hs) need_controller ehci ich9-usb-ehci1; bus=ehci.0 ;;
 	*) need_controller xhci qemu-xhci,p2=15,p3=15; bus=xhci.0 ;;
+	esac
+	# ports that QEMU itself gives out last
+	case $1 in
+	hub) port=,port=15 ;;
+	hub-hub) port=,port=15.1 ;;
+	kbd-hub) port=,port=15.2 ;;
+	stick-hub) port=,port=15.3 ;;
+	stick-hub2) port=,port=15.1.4 ;;
+	*) port= ;;
 	esac
 	case $1 in
 	stick-*)
@@ -31,6 +41,7 @@ add_device() {
 			-device "scsi-hd,bus=$1.0,drive=d-$1"
 		;;
 	kbd | mouse | tablet) add_args -device "usb-$1,$(at "$1")" ;;
+	kbd-hub) add_args -device "usb-kbd,$(at kbd-hub)" ;;
 	kbd-fs) add_args -device "usb-kbd,usb_version=1,$(at kbd-fs)" ;;
 	serial)
 		mkfifo "$work/serial.in" "$work/serial.out"
@@ -56,12 +67,12 @@ add_device() {
 		add_args -audiodev "wav,id=a,path=$work/sound.wav,out.mixing-engine=off,out.fixed-settings=off" \
 			-device "usb-audio,audiodev=a,buffer=8388608,$(at audio)"
 		;;
-	hub) add_args -device "usb-hub,$(at hub)" ;;
+	hub | hub-hub) add_args -device "usb-hub,$(at "$1")" ;;
 	esac
 }
 
 add_args() { device_args="$device_args $*"; }
-at() { echo "id=$1,bus=$bus"; }
+at() { echo "id=$1,bus=$bus$port"; }
 
 need_controller() { # ID MODEL[,OPTION]
 	case " $device_args " in

@@ -69,7 +69,7 @@ static void test_attach(void)
 	ok(fails(ioctl(fd, USBIP_RPC_IOC_ATTACH, &a), EINVAL), "ATTACH with speed 0");
 	a.speed = USBIP_RPC_SPEED_SUPER_PLUS + 1;
 	ok(fails(ioctl(fd, USBIP_RPC_IOC_ATTACH, &a), EINVAL), "ATTACH with speed 6");
-	a = good, a.flags = 1;
+	a = good, a.flags = 1U << 31;
 	ok(fails(ioctl(fd, USBIP_RPC_IOC_ATTACH, &a), EINVAL), "ATTACH with a flag");
 	a = good, a.reserved[1] = 1;
 	ok(fails(ioctl(fd, USBIP_RPC_IOC_ATTACH, &a), EINVAL), "ATTACH with reserved");

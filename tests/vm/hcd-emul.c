@@ -53,6 +53,9 @@ struct emul {
 	size_t out_len;
 	uint64_t held[HELD_MAX];	/* ids of SUBMITs not answered */
 	unsigned int n_held;
+	bool power;			/* wants to be told */
+	bool suspended;
+	unsigned int suspends, resumes;
 	unsigned long submits, unlinks, broken;
 };
 
@@ -207,10 +210,25 @@ static void on_unlink(struct emul *e, uint64_t id)
 	answer(e, id, (struct hcd_dev_end){ .status = -ECONNRESET });
 }
 
+static void on_power(struct emul *e, bool suspend)
+{
+	if (!e->power || e->suspended == suspend) {
+		e->broken++;
+		printf("# %s, not expected\n", suspend ? "SUSPEND" : "RESUME");
+	}
+	e->suspended = suspend;
+	e->suspends += suspend;
+	e->resumes += !suspend;
+}
+
 static void on_message(struct emul *e, const struct usbip_rpc_msg *m)
 {
 	switch (m->type) {
 	case USBIP_RPC_SUBMIT:
+		if (e->suspended) {
+			e->broken++;
+			printf("# SUBMIT while suspended\n");
+		}
 		on_submit(e, (const struct usbip_rpc_submit *)m);
 		break;
 	case USBIP_RPC_UNLINK:
@@ -226,6 +244,11 @@ static void on_message(struct emul *e, const struct usbip_rpc_msg *m)
 			((const struct usbip_rpc_streams *)m)->streams });
 		break;
 	case USBIP_RPC_FREE_STREAMS:
+		answer(e, m->id, (struct hcd_dev_end){});
+		break;
+	case USBIP_RPC_SUSPEND:
+	case USBIP_RPC_RESUME:
+		on_power(e, m->type == USBIP_RPC_SUSPEND);
 		answer(e, m->id, (struct hcd_dev_end){});
 		break;
 	default:
@@ -274,7 +297,10 @@ static bool serve(struct emul *e)
 static void attach(struct emul *e)
 {
 	struct usbip_rpc_hello hello = { .version = USBIP_RPC_ABI_VERSION };
-	struct usbip_rpc_attach a = { .speed = e->dev.speed };
+	struct usbip_rpc_attach a = {
+		.speed = e->dev.speed,
+		.flags = e->power ? USBIP_RPC_ATTACH_POWER : 0,
+	};
 
 	e->fd = open("/dev/" USBIP_RPC_DEVICE, O_RDWR | O_CLOEXEC);
 	if (e->fd < 0)
@@ -292,7 +318,7 @@ static void parse(struct emul *e, int argc, char **argv)
 	int c;
 
 	e->dev.speed = USBIP_RPC_SPEED_HIGH;
-	while ((c = getopt(argc, argv, "s:f:d:n:m")) != -1) {
+	while ((c = getopt(argc, argv, "s:f:d:n:mp")) != -1) {
 		switch (c) {
 		case 's':
 			e->dev.speed = lookup(speed_names, 6, optarg);
@@ -309,8 +335,11 @@ static void parse(struct emul *e, int argc, char **argv)
 		case 'm':
 			e->dev.mod63 = true;
 			break;
+		case 'p':
+			e->power = true;
+			break;
 		default:
-			errx(2, "usage: hcd-emul [-s SPEED] [-f FAULT] [-d MS] [-n URBS] [-m]");
+			errx(2, "usage: hcd-emul [-s SPEED] [-f FAULT] [-d MS] [-n URBS] [-m] [-p]");
 		}
 	}
 }
@@ -333,5 +362,6 @@ int main(int argc, char **argv)
 	printf("submits %lu unlinks %lu resets %u held %u bad-data %u broken %lu\n",
 	       e.submits, e.unlinks, e.dev.resets, e.n_held, e.dev.bad_data,
 	       e.broken);
+	printf("suspends %u resumes %u\n", e.suspends, e.resumes);
 	return e.broken || e.dev.bad_data;
 }

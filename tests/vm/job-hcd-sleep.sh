@@ -1,26 +1,34 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A device without a driver is put to sleep and woken again, in the port alone.
+# A device without a driver is put to sleep and woken again; who asked for it is
+# told, and gets no URB between.
 # System sleep is refused at once while a device is attached, or detaches it.
 . /lab/hcd-lib.sh
 
 asleep() { [ "$(cat "$emul_dir/power/runtime_status")" = suspended ]; }
 
-autosuspend() { # SPEED
-	ok "$1: attach" emul -s "$1" || return
-	ok "$1: usbtest binds" emul_ready
+autosuspend() { # SPEED [-p]
+	ok "$*: attach" emul -s "$@" || return
+	ok "$*: usbtest binds" emul_ready || return
 	rmmod usbtest
 	echo 0 >"$emul_dir/power/autosuspend_delay_ms"
 	echo auto >"$emul_dir/power/control"
-	ok "$1: the device goes to sleep" until_true 15 asleep
-	ok "$1: and so does its hub" until_true 15 eval \
+	ok "$*: the device goes to sleep" until_true 15 asleep
+	ok "$*: and so does its hub" until_true 15 eval \
 		'[ $(cat $emul_dir/../power/runtime_status) = suspended ]'
 	modprobe usbtest
-	ok "$1: and works when it is wanted" \
+	ok "$*: and works when it is wanted" \
 		/lab/testusb "$emul_node" 1 10 1024 0 0
-	ok "$1: detach" emul_stop
+	ok "$*: detach" emul_stop
+	case $* in
+	*-p) ok "$*: that was told" grep -q \
+		'^suspends [1-9][0-9]* resumes [1-9]' /tmp/emul.out ;;
+	*) ok "$*: nobody asked" grep -qx 'suspends 0 resumes 0' /tmp/emul.out ;;
+	esac
 }
 autosuspend high
 autosuspend super
+autosuspend high -p
+autosuspend super -p
 
 parameter=/sys/module/usbip_rpc_vhci/parameters/detach_on_sleep
 seconds() { cut -d. -f1 /proc/uptime; }

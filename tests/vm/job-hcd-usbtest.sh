@@ -52,11 +52,12 @@ run_case() { # NAME CASE ARGUMENT...
 	dmesg | grep usbtest | tail -n 3 | sed 's/^/#   /'
 }
 
-# all NAME LEAST EMUL-ARGUMENT...: LEAST cases have to apply, and pass
+# all NAME SPEED LEAST EMUL-ARGUMENT...: LEAST cases have to apply, and pass
 all() {
-	local name=$1 least=$2 case args; shift 2
+	local name=$1 speed=$2 least=$3 case args; shift 3
 	ok "$name: attach" emul "$@" || return
 	ok "$name: usbtest binds" emul_ready || return
+	is "$name: its speed" "$(cat "$emul_dir/speed")" "$speed"
 	done=0
 	while read -r case args <&8; do
 		run_case "$name" "$case" $args
@@ -81,27 +82,27 @@ packets() {
 echo "$table" | grep . >/tmp/table
 echo "$isoc_table" | grep . >/tmp/isoc_table
 table=/tmp/table
-all high 26 -s high
-all super 26 -s super
-all super+ 26 -s super+
-all full 26 -s full
-all low 5 -s low
-all single 26 -s high -f single
-all "malformed answers" 26 -s high -f bad
+all high 480 26 -s high
+all super 5000 26 -s super
+all super+ 10000 26 -s super+
+all full 12 26 -s full
+all low 1.5 5 -s low
+all single 480 26 -s high -f single
+all "malformed answers" 480 26 -s high -f bad
 table=/tmp/isoc_table
 echo 1 >/sys/module/usbtest/parameters/alt
-all "full, isochronous" 4 -s full
-all "high, isochronous" 4 -s high
-all "super, isochronous" 4 -s super
-all "super+, isochronous" 4 -s super+
-all "isochronous, malformed answers" 4 -s high -f bad
+all "full, isochronous" 12 4 -s full
+all "high, isochronous" 480 4 -s high
+all "super, isochronous" 5000 4 -s super
+all "super+, isochronous" 10000 4 -s super+
+all "isochronous, malformed answers" 480 4 -s high -f bad
 packets "full, packets" -s full -m
 packets "high, packets" -s high -m
 packets "super, packets" -s super -m
 table=/tmp/table
 rmmod usbtest
 modprobe usbtest pattern=1
-all "high, checked" 22 -s high -m
-all "super, checked" 22 -s super -m
+all "high, checked" 480 22 -s high -m
+all "super, checked" 5000 22 -s super -m
 rmmod usbtest
 modprobe usbtest

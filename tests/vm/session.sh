@@ -3,13 +3,14 @@
 # The verbs of a lab job that has usbip-rpc on both sides, on top of guest.sh:
 #
 #   share            start rpcbind and usbip-rpcd in the target, export all
-#   attach DEVICE    as the command does, with $attach_options; $port is where it
-#                    came to be
+#   attach DEVICE [OPTION...]  as the command does, with $attach_options too; $port
+#                    is where it came to be
 #   detach           what is at $port
 #   vhci             the sysfs folders of what is plugged into our controller
 #   here VID:PID[/SERIAL]   print the sysfs folder of what was attached
 #   there VID:PID[/SERIAL]  print the target's bus id of it
 #   disk_of FOLDER   print the disk (sda) of a USB device
+#   said_of FOLDER   print speed and descriptors, without bus and device number
 #
 # Everything that waits has a bound.
 
@@ -31,8 +32,8 @@ unshare_all() {
 	on target 'kill $(pidof usbip-rpcd); until_true 15 not pidof usbip-rpcd'
 }
 
-attach() { # DEVICE
-	attach_out=$(usbip-rpc attach -r target -b "$1" $attach_options 2>&1) || {
+attach() { # DEVICE [OPTION...]
+	attach_out=$(usbip-rpc attach -r target -b "$@" $attach_options 2>&1) || {
 		echo "$attach_out"
 		return 1
 	}
@@ -90,4 +91,10 @@ disk_of() { # FOLDER
 target_disk_of() {
 	on target ". /lab/session.sh
 		disk_of /sys/bus/usb/devices/$(there "$1")"
+}
+
+said_of() { # FOLDER
+	echo "speed $(cat "$1/speed")"
+	lsusb -v -s "$(cat "$1/busnum"):$(cat "$1/devnum")" 2>&1 |
+		sed 's/^Bus [0-9]* Device [0-9]*:/Bus Device:/' | grep .
 }

@@ -25,9 +25,12 @@
  *                         speak, the lower one is used. A version of 0 is
  *                         -EINVAL. Twice is -EBUSY.
  *   USBIP_RPC_IOC_ATTACH  Plug a device in. -EBUSY: the file has one.
- *                         -ENOSPC: no free port for that speed (a port that
- *                         is asked for by number and that another device has
- *                         just left is waited for, 2 s at most; -EINTR).
+ *                         -ENOSPC: no free port for that speed, and no more
+ *                         controllers (where any port will do, one is added
+ *                         when none is free: module parameter
+ *                         max_controllers). A port that is asked for by number
+ *                         and that another device has just left is waited for,
+ *                         2 s at most. -EINTR: by a signal meanwhile.
  *                         -EAGAIN: the system is about to sleep; later.
  *                         -EINVAL: a bad speed, flag or reserved field.
  *   USBIP_RPC_IOC_DETACH  Unplug it. All its URBs are given back with
@@ -47,7 +50,9 @@
  * is not mapped: -EFAULT, and the message stays. -ENOTCONN: no device.
  * poll(): POLLIN when there is a message, POLLOUT always, POLLHUP when the
  * kernel itself has unplugged the device, because the system goes to sleep
- * (until the next ATTACH or DETACH). Several threads may read.
+ * (until the next ATTACH or DETACH). Who wants it to be there afterwards tries
+ * ATTACH, with the port's number, until it is not -EAGAIN any more. Several
+ * threads may read.
  *
  * write(): answers
  * ----------------
@@ -86,7 +91,14 @@
  *              ALLOC_STREAMS after it was read sends FREE_STREAMS behind it.
  *              Resets (RESET), SET_CONFIGURATION and SET_INTERFACE do away
  *              with streams without such a message. With FEATURE_STREAMS.
- *     SUSPEND, RESUME: reserved.
+ *     SUSPEND, RESUME  struct usbip_rpc_msg, where ATTACH asked for it. The
+ *              port was suspended, as drivers have no use for the device at
+ *              present; it was resumed. To be answered by COMPLETE, whatever
+ *              its status: the port is in that state already. The port's URBs
+ *              are held until then, 5 s at most. SUSPEND finds no URB
+ *              outstanding but such as are unlinked. A suspension that is over
+ *              before it was read is not told. Devices whose drivers need
+ *              remote wakeup are not suspended.
  *   helper -> kernel
  *     COMPLETE struct usbip_rpc_complete, npackets packets, IN data.
  *     WAKEUP, PORT_RESET: reserved.
@@ -132,7 +144,7 @@
 /* Features (struct usbip_rpc_hello); a module sets those it has. */
 #define USBIP_RPC_FEATURE_ISOC		(1ULL << 0)	/* isochronous URBs */
 #define USBIP_RPC_FEATURE_STREAMS	(1ULL << 1)	/* bulk streams */
-#define USBIP_RPC_FEATURE_POWER		(1ULL << 2)	/* SUSPEND, RESUME, WAKEUP */
+#define USBIP_RPC_FEATURE_POWER		(1ULL << 2)	/* SUSPEND, RESUME */
 
 /**
  * struct usbip_rpc_hello - USBIP_RPC_IOC_HELLO
@@ -156,10 +168,13 @@ enum usbip_rpc_speed {
 	USBIP_RPC_SPEED_SUPER_PLUS = 5,
 };
 
+/* Flags of ATTACH. */
+#define USBIP_RPC_ATTACH_POWER	(1U << 0)	/* SUSPEND and RESUME are wanted */
+
 /**
  * struct usbip_rpc_attach - USBIP_RPC_IOC_ATTACH
  * @speed:	in: enum usbip_rpc_speed
- * @flags:	in: 0
+ * @flags:	in: USBIP_RPC_ATTACH_*, those whose feature HELLO has told
  * @port:	in: the port wanted plus one, or 0 for any (a port is a number
  *		from 0 up, over all controllers of the module; USB 2 and USB 3
  *		ports are of one row); out: the port
@@ -225,8 +240,8 @@ enum usbip_rpc_type {
 	USBIP_RPC_RESET = 3,
 	USBIP_RPC_ALLOC_STREAMS = 4,
 	USBIP_RPC_FREE_STREAMS = 5,
-	USBIP_RPC_SUSPEND = 6,		/* reserved */
-	USBIP_RPC_RESUME = 7,		/* reserved */
+	USBIP_RPC_SUSPEND = 6,
+	USBIP_RPC_RESUME = 7,
 	/* helper -> kernel */
 	USBIP_RPC_COMPLETE = 64,
 	USBIP_RPC_WAKEUP = 65,		/* reserved */
