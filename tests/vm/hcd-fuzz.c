@@ -326,8 +326,8 @@ static void use_node(struct fuzz *f, int node)
 		return;
 	}
 	for (round = 0; round < 20; round++) {
-		if (!rnd(f, 10))
-			want_streams(f, node, rnd(f, 2));
+		if (!round || !rnd(f, 4))
+			want_streams(f, node, !round || rnd(f, 2));
 		for (i = 0; i < 8; i++) {
 			urb[i].stream_id = rnd(f, HCD_DEV_STREAMS + 2);
 			urb[i].type = USBDEVFS_URB_TYPE_BULK;
