@@ -255,10 +255,11 @@ void urpc_port_open_hub(struct urpc_hub *hub)
 }
 
 /*
- * Undo urpc_port_add_hub(), after usb_remove_hcd() if there was an
- * usb_add_hcd(). No file is open, or the module would not go: so no port has
- * a file, none gets one, and all URBs were given back. What may still be
- * there is the work that was armed for them.
+ * Undo urpc_port_add_hub() and, if there was one, urpc_port_open_hub(); after
+ * usb_remove_hcd() if there was an usb_add_hcd(). A hub that was opened goes
+ * with the module, so no file is open: no port has a file, none gets one, and
+ * all URBs were given back. What may still be there is the work that was armed
+ * for them.
  */
 void urpc_port_remove_hub(struct urpc_hub *hub)
 {
