@@ -50,6 +50,16 @@ tests() { # SPEED WANTED-SPEED
 	leave "$1"
 }
 
+# What the gadget of job-usbtest has no endpoints for.
+interrupts() { # SPEED WANTED-SPEED
+	emulate "$1"
+	come "$1" "$2" || return
+	for args in '25 20 64 0 0' '26 20 64 0 0'; do
+		ok "$1: usbtest $args" timeout 120 /lab/testusb "$node" $args
+	done
+	leave "$1"
+}
+
 packets() { # SPEED WANTED-SPEED
 	emulate "$1" -m
 	come "$1" "$2" || return
@@ -76,3 +86,5 @@ packets full 12
 packets high 480
 packets super 5000
 echo -1 >/sys/module/usbtest/parameters/alt
+interrupts high 480
+interrupts super 5000
