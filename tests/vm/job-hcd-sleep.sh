@@ -12,8 +12,8 @@ autosuspend() { # SPEED [-p]
 	rmmod usbtest
 	echo 0 >"$emul_dir/power/autosuspend_delay_ms"
 	echo auto >"$emul_dir/power/control"
-	ok "$*: the device goes to sleep" until_true 15 asleep
-	ok "$*: and so does its hub" until_true 15 eval \
+	ok "$*: the device goes to sleep" until_true 60 asleep
+	ok "$*: and so does its hub" until_true 60 eval \
 		'[ $(cat $emul_dir/../power/runtime_status) = suspended ]'
 	modprobe usbtest
 	ok "$*: and works when it is wanted" \
