@@ -105,6 +105,7 @@ static inline bool urb_is_state_call(const struct urb *urb)
 {
 	return urb->kind >= URB_SET_CONFIGURATION && urb->kind <= URB_RESET;
 }
+
 /* Does this end stop its endpoint at the target? */
 bool urb_stops(const struct urb *urb, int status, uint32_t actual);
 

@@ -9,11 +9,11 @@
  *                         └── dequeue, unplug ────┴── overdue, unplug ──┘
  *
  * An URB is given back exactly once, by urpc_urb_give_back(), the only place
- * that sets DONE. Who holds the port's lock may do so in the states PENDING and SENT;
- * in COPYOUT and COPYIN the URB belongs to the thread that copies, and what
- * happens meanwhile is left for it to find: an unlink in urb->unlinked, an
- * unplug in @gone. It copies without waiting for anything (msg.c), so this
- * takes as long as a memcpy.
+ * that sets DONE. Who holds the port's lock may do so in the states PENDING
+ * and SENT; in COPYOUT and COPYIN the URB belongs to the thread that copies,
+ * and what happens meanwhile is left for it to find: an unlink in
+ * urb->unlinked, an unplug in @gone. It copies without waiting for anything
+ * (msg.c), so this takes as long as a memcpy.
  *
  * An unlinked URB that the helper knows of waits for its answer, as that may
  * carry data that has arrived, but not for longer than URPC_UNLINK_TIMEOUT:

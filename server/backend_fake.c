@@ -6,9 +6,9 @@
  *
  * Each endpoint has a queue. The head of a queue is carried out when its
  * delay is over and the model is ready; so is the first of each stream. What
- * was cancelled ends at once, wherever it stands. All of it happens in run_device(), which the loop calls
- * after anything changed, so a transfer never ends from within submit() or
- * cancel().
+ * was cancelled ends at once, wherever it stands. All of it happens in
+ * run_device(), which the loop calls after anything changed, so a transfer
+ * never ends from within submit() or cancel().
  *
  * Every transfer that is carried out is noted with its number, so that a test
  * can ask the device which ones it saw (backend_fake_control.c).

@@ -130,7 +130,6 @@ static inline int inject(uint8_t what, uint8_t endpoint, uint16_t value)
 enum { FAULT = 0xe1, DELAY = 0xe2, UNPLUG = 0xe3 };
 enum { STALL = 1, SHORT = 2, IO = 3, HANG = 5 };
 
-
 static inline void begin_test(const char *port)
 {
 	daemon_port = (uint16_t)atoi(port);
