@@ -7,8 +7,9 @@
  * Each thread has pieces of the disk of its own. A round writes one of them
  * and reads another one; each sector says which piece, which writing of it and
  * which sector it is, and so does what fills it. In the end, which SIGTERM
- * brings about, all is read again. What it prints last: the errors, and the most that the kernel had at the
- * device at one time. Exit status: 0 all well, 1 wrong data, 3 errors only.
+ * brings about, all is read again. It prints "# begun" when the first piece is
+ * on the disk; last, the errors and the most that the kernel had at the device
+ * at one time. Exit status: 0 all well, 1 wrong data, 3 errors only.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -43,6 +44,7 @@ static int fd;
 static size_t piece_size = 64 << 10;
 static unsigned int depth = 32, rounds = 20;
 static unsigned int n_running;
+static bool begun;
 static volatile sig_atomic_t stop;
 
 static void on_signal(int sig)
@@ -130,6 +132,10 @@ static void *run(void *arg)
 
 	for (unsigned int n = 0; n < rounds && !stop && !is_gone(l); n++) {
 		write_piece(l, rand_r(&l->random) % PIECES);
+		if (!__atomic_exchange_n(&begun, true, __ATOMIC_RELAXED)) {
+			puts("# begun");
+			fflush(stdout);
+		}
 		read_piece(l, rand_r(&l->random) % PIECES);
 	}
 	for (unsigned int i = 0; i < PIECES && !is_gone(l); i++)

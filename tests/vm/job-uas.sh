@@ -54,9 +54,13 @@ file_system() {
 
 busy() { [ "$(awk '{ print $1 + $2 }' "/sys/block/$disk/inflight")" -gt 1 ]; }
 
+# The commands that busy sees may be somebody else's: diskload must have the
+# disk open before it is taken away.
 load_begins() {
+	rm -f /tmp/load.out
 	load -n 1000000 >/dev/null &
 	load_pid=$!
+	until_true 30 grep -q '^# begun' /tmp/load.out
 	until_true 30 busy
 }
 
