@@ -20,6 +20,8 @@ struct pool;
 
 /* Shorter payloads are copied: that is cheaper than one more piece. */
 #define GATHER_REF_MIN 4096
+/* Bytes of the record mark, which a datagram goes without. */
+#define GATHER_MARK 4
 /* Payloads by reference in one message; more are copied. */
 #define GATHER_REFS 2
 

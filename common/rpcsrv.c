@@ -67,7 +67,8 @@ void rpcsrv_conn_close(struct rpcsrv_conn *conn)
 {
 	if (conn->state >= RPCSRV_CONN_CLOSING)
 		return;
-	stream_pause(&conn->stream, true);
+	if (!conn->dgram)
+		stream_pause(&conn->stream, true);
 	conn_set_state(conn, RPCSRV_CONN_CLOSING);
 	event_active(&conn->closing, EV_TIMEOUT, 1);
 }
@@ -84,7 +85,8 @@ static void shut(struct rpcsrv_conn *conn)
 	event_del(&conn->timer);
 	event_del(&conn->closing);
 	conn_set_state(conn, RPCSRV_CONN_CLOSED);
-	stream_deinit(&conn->stream);
+	if (!conn->dgram)
+		stream_deinit(&conn->stream);
 }
 
 static void on_closing(evutil_socket_t fd, short what, void *user)
@@ -92,6 +94,8 @@ static void on_closing(evutil_socket_t fd, short what, void *user)
 	struct rpcsrv_conn *conn = user;
 	struct rpcsrv *srv = conn->srv;
 
+	if (conn->state == RPCSRV_CONN_OPEN && (conn->trust || conn->n_calls))
+		return;		/* of datagrams, and in use again */
 	conn->n_calls++;	/* conn stays until the callback is over */
 	shut(conn);
 	if (srv->config.conn_closed)
@@ -101,8 +105,7 @@ static void on_closing(evutil_socket_t fd, short what, void *user)
 		conn_free(conn);
 }
 
-/* Does conn have as much under way as it may? */
-static bool is_full(const struct rpcsrv_conn *conn)
+bool rpcsrv_conn_is_full(const struct rpcsrv_conn *conn)
 {
 	const struct rpcsrv_limits *limits = &conn->srv->config.limits;
 	size_t held = conn->bytes + conn->stream.queued;
@@ -117,7 +120,10 @@ void rpcsrv_conn_update(struct rpcsrv_conn *conn)
 {
 	switch (conn->state) {
 	case RPCSRV_CONN_OPEN:
-		stream_pause(&conn->stream, is_full(conn));
+		if (!conn->dgram)
+			stream_pause(&conn->stream, rpcsrv_conn_is_full(conn));
+		else if (!conn->trust && !conn->n_calls)
+			event_active(&conn->closing, EV_TIMEOUT, 1);
 		break;
 	case RPCSRV_CONN_DRAINING:
 		if (!conn->n_calls && !conn->stream.queued)
@@ -192,8 +198,9 @@ static const struct stream_handlers conn_handlers = {
 	.failed = on_failed,
 };
 
-static void name_peer(struct rpcsrv_conn *conn, socklen_t len)
+static void name_peer(struct rpcsrv_conn *conn)
 {
+	socklen_t len = sizeof(conn->peer);
 	char host[NI_MAXHOST], port[NI_MAXSERV];
 
 	if (conn->peer.ss_family == AF_UNSPEC ||
@@ -205,13 +212,28 @@ static void name_peer(struct rpcsrv_conn *conn, socklen_t len)
 		snprintf(conn->name, sizeof(conn->name), "%.48s port %.6s", host, port);
 }
 
+int rpcsrv_conn_init(struct rpcsrv_conn *conn, struct rpcsrv *srv,
+		     const struct sockaddr_storage *peer)
+{
+	struct event_base *base = srv->config.base;
+
+	conn->srv = srv;
+	conn->state = RPCSRV_CONN_OPEN;
+	LIST_INIT(&conn->calls);
+	conn->peer = *peer;
+	name_peer(conn);
+	if (evtimer_assign(&conn->timer, base, on_timer, conn) ||
+	    event_assign(&conn->closing, base, -1, 0, on_closing, conn))
+		return -EINVAL;
+	return 0;
+}
+
 int rpcsrv_adopt(struct rpcsrv *srv, int fd)
 {
 	_cleanup_(cleanup_free) struct rpcsrv_conn *conn =
 		calloc(1, sizeof(*conn));
-	struct event_base *base = srv->config.base;
 	const struct stream_config config = {
-		.base = base,
+		.base = srv->config.base,
 		.record_max = srv->config.limits.record_small,
 		.fragments = srv->config.limits.fragments,
 		.ahead = srv->ahead,
@@ -219,20 +241,18 @@ int rpcsrv_adopt(struct rpcsrv *srv, int fd)
 		.handlers = &conn_handlers,
 		.user = conn,
 	};
-	socklen_t len = sizeof(conn->peer);
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
 	int r;
 
 	if (!conn)
 		return -ENOMEM;
-	conn->srv = srv;
-	conn->state = RPCSRV_CONN_OPEN;
-	LIST_INIT(&conn->calls);
-	if (getpeername(fd, (struct sockaddr *)&conn->peer, &len))
-		conn->peer.ss_family = AF_UNSPEC;
-	name_peer(conn, len);
-	if (evtimer_assign(&conn->timer, base, on_timer, conn) ||
-	    event_assign(&conn->closing, base, -1, 0, on_closing, conn))
-		return -EINVAL;
+	memset(&peer, 0, sizeof(peer));
+	if (getpeername(fd, (struct sockaddr *)&peer, &len))
+		peer.ss_family = AF_UNSPEC;
+	r = rpcsrv_conn_init(conn, srv, &peer);
+	if (r)
+		return r;
 	r = stream_init(&conn->stream, fd, &config);
 	if (r)
 		return r;
@@ -253,6 +273,11 @@ void *rpcsrv_conn_user(const struct rpcsrv_conn *conn)
 	return conn->user;
 }
 
+bool rpcsrv_conn_is_dgram(const struct rpcsrv_conn *conn)
+{
+	return conn->dgram;
+}
+
 const struct sockaddr *rpcsrv_conn_peer(const struct rpcsrv_conn *conn)
 {
 	return (const struct sockaddr *)&conn->peer;
@@ -265,7 +290,7 @@ const char *rpcsrv_conn_name(const struct rpcsrv_conn *conn)
 
 uint64_t rpcsrv_conn_received(const struct rpcsrv_conn *conn)
 {
-	return conn->stream.received;
+	return conn->dgram ? conn->received : conn->stream.received;
 }
 
 bool rpcsrv_conn_is_receiving(const struct rpcsrv_conn *conn)
@@ -280,7 +305,7 @@ bool rpcsrv_conn_is_open(const struct rpcsrv_conn *conn)
 
 void rpcsrv_conn_trust(struct rpcsrv_conn *conn)
 {
-	if (conn->trust++ || conn->state != RPCSRV_CONN_OPEN)
+	if (conn->trust++ || conn->state != RPCSRV_CONN_OPEN || conn->dgram)
 		return;
 	event_del(&conn->timer);
 	stream_set_record_max(&conn->stream,
@@ -295,17 +320,18 @@ bool rpcsrv_conn_distrust(struct rpcsrv_conn *conn)
 		return true;
 	if (conn->state != RPCSRV_CONN_OPEN)
 		return false;
-	set_timer(conn, conn->srv->config.limits.idle);
-	stream_set_record_max(&conn->stream,
-			      conn->srv->config.limits.record_small);
+	if (!conn->dgram) {
+		set_timer(conn, conn->srv->config.limits.idle);
+		stream_set_record_max(&conn->stream,
+				      conn->srv->config.limits.record_small);
+	}
 	rpcsrv_conn_update(conn);
 	return false;
 }
 
 /* ---- listeners ---------------------------------------------------------- */
 
-/* The same host, whichever port it uses. */
-static bool same_host(const struct sockaddr_storage *a,
+bool rpcsrv_same_host(const struct sockaddr_storage *a,
 		      const struct sockaddr_storage *b)
 {
 	if (a->ss_family != b->ss_family)
@@ -354,7 +380,7 @@ static bool make_room(struct rpcsrv *srv, const struct sockaddr_storage *peer)
 		if (conn->state >= RPCSRV_CONN_CLOSING)
 			continue;
 		n_open++;
-		n_peer += same_host(&conn->peer, peer);
+		n_peer += rpcsrv_same_host(&conn->peer, peer);
 	}
 	if (n_peer >= limits->conns_peer)
 		return false;
@@ -509,49 +535,62 @@ void rpcsrv_limits_default(struct rpcsrv_limits *limits, size_t record_max)
 		.bytes = 2 * record_max,
 		.idle = 30,
 		.drain = 5,
+		.strangers = 256,
+		.strangers_peer = 64,
 	};
 }
 
 int rpcsrv_new(struct rpcsrv **srvp, const struct rpcsrv_config *config)
 {
-	struct rpcsrv *srv = calloc(1, sizeof(*srv));
+	_cleanup_(cleanup_free) struct rpcsrv *srv = calloc(1, sizeof(*srv));
+	int r;
 
 	if (!srv)
 		return -ENOMEM;
 	srv->config = *config;
 	LIST_INIT(&srv->listeners);
 	LIST_INIT(&srv->conns);
+	LIST_INIT(&srv->dgrams);
+	r = proof_init(&srv->proof);
+	if (r)
+		return r;
 	srv->ahead = malloc(STREAM_AHEAD);
-	if (!srv->ahead) {
-		free(srv);
+	if (!srv->ahead)
 		return -ENOMEM;
-	}
 	pool_init(&srv->calls, sizeof(struct rpcsrv_call));
 	pool_init(&srv->records, POOLED_RECORD);
 	pool_init(&srv->gathers, sizeof(struct gather));
 	open_reserve(srv);
-	*srvp = srv;
+	*srvp = steal_ptr(srv);
 	return 0;
+}
+
+void rpcsrv_conn_discard(struct rpcsrv_conn *conn)
+{
+	struct rpcsrv_call *call;
+
+	conn->n_calls++;	/* conn stays until all are gone */
+	if (conn->state != RPCSRV_CONN_CLOSED)
+		shut(conn);
+	while ((call = LIST_FIRST(&conn->calls)))
+		rpcsrv_call_free(call);
+	conn_free(conn);
 }
 
 struct rpcsrv *rpcsrv_free(struct rpcsrv *srv)
 {
 	struct rpcsrv_listener *l;
+	struct rpcsrv_dgram *d;
 	struct rpcsrv_conn *conn;
-	struct rpcsrv_call *call;
 
 	if (!srv)
 		return NULL;
 	while ((l = LIST_FIRST(&srv->listeners)))
 		listener_free(l);
-	while ((conn = LIST_FIRST(&srv->conns))) {
-		conn->n_calls++;	/* conn stays until all are gone */
-		if (conn->state != RPCSRV_CONN_CLOSED)
-			shut(conn);
-		while ((call = LIST_FIRST(&conn->calls)))
-			rpcsrv_call_free(call);
-		conn_free(conn);
-	}
+	while ((conn = LIST_FIRST(&srv->conns)))
+		rpcsrv_conn_discard(conn);
+	while ((d = LIST_FIRST(&srv->dgrams)))
+		rpcsrv_dgram_free(d);
 	pool_deinit(&srv->calls);
 	pool_deinit(&srv->records);
 	pool_deinit(&srv->gathers);
