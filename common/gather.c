@@ -202,6 +202,21 @@ int gather_finish(struct gather *g)
 	return 0;
 }
 
+int gather_replace(struct gather *g, size_t at, size_t old, const void *data,
+		   size_t len)
+{
+	size_t behind = g->head_len - at - old;
+
+	if (len > old && !extend(g, len - old))
+		return -ENOMEM;
+	memmove(g->head + at + len, g->head + at + old, behind);
+	memcpy(g->head + at, data, len);
+	g->head_len = at + len + behind;
+	for (unsigned int i = 0; i < g->n_refs; i++)
+		g->refs[i].at = g->refs[i].at + len - old;
+	return 0;
+}
+
 size_t gather_len(const struct gather *g)
 {
 	size_t len = g->head_len;
