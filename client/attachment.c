@@ -10,7 +10,7 @@
  *   CLAIMING -> ENUMERATING -> ATTACHED <-> HELD
  *                    ^   |________|__________|
  *                    |   v        v
- *                 ASLEEP or FOLLOWING (attachment_again.c)
+ *                 ASLEEP or WAITING (attachment_again.c)
  *   and from each of them DETACHING -> ENDED
  */
 #include "client/attachment_impl.h"
@@ -41,8 +41,8 @@ static const char *state_str(enum attachment_state state)
 		return "held";
 	case ATTACHMENT_ASLEEP:
 		return "asleep";
-	case ATTACHMENT_FOLLOWING:
-		return "following";
+	case ATTACHMENT_WAITING:
+		return "waiting";
 	case ATTACHMENT_DETACHING:
 		return "detaching";
 	case ATTACHMENT_ENDED:
@@ -59,7 +59,7 @@ static bool may_go(enum attachment_state from, enum attachment_state to)
 	case ATTACHMENT_ENUMERATING:
 		return from == ATTACHMENT_CLAIMING ||
 		       from == ATTACHMENT_ASLEEP ||
-		       from == ATTACHMENT_FOLLOWING;
+		       from == ATTACHMENT_WAITING;
 	case ATTACHMENT_ATTACHED:
 		return from == ATTACHMENT_ENUMERATING || from == ATTACHMENT_HELD;
 	case ATTACHMENT_HELD:
@@ -67,8 +67,8 @@ static bool may_go(enum attachment_state from, enum attachment_state to)
 	case ATTACHMENT_ASLEEP:
 		return (from >= ATTACHMENT_ENUMERATING &&
 			from <= ATTACHMENT_HELD) ||
-		       from == ATTACHMENT_FOLLOWING;
-	case ATTACHMENT_FOLLOWING:
+		       from == ATTACHMENT_WAITING;
+	case ATTACHMENT_WAITING:
 		return from >= ATTACHMENT_ENUMERATING &&
 		       from <= ATTACHMENT_ASLEEP;
 	case ATTACHMENT_DETACHING:
@@ -393,7 +393,7 @@ static void session_failed(const struct failure *f, void *user)
 {
 	struct attachment *a = user;
 
-	if (a->state == ATTACHMENT_FOLLOWING)
+	if (a->state == ATTACHMENT_WAITING)
 		attachment_not_yet(a, f);
 	else
 		give_up(a, f);
@@ -556,17 +556,25 @@ struct attachment *attachment_free(struct attachment *a)
 
 json_t *attachment_status(const struct attachment *a)
 {
+	const struct claim_device *device = session_device(a->session);
+	const struct contact *contact = session_contact(a->session);
 	const struct snapshot s = {
 		.port = ctl_port(a->ctl),
 		.place = &a->place,
 		.devnum = a->vhci->ops->devnum(a->vhci),
 		.names = &a->names,
 		.host = a->config.host,
-		.device = session_device(a->session),
+		.asked = a->config.device,
+		.device = device,
 		.since = a->since,
 		.state = state_str(a->state),
 		.session = session_state_str(session_state(a->session)),
-		.reconnects = session_returns(a->session),
+		.contact = contact,
+		.reconnects = a->reconnects + contact->returns,
+		.waits_since = a->state == ATTACHMENT_WAITING ?
+			       a->waits_since : 0,
+		.attempts = a->attempts,
+		.why = a->refusal.text[0] ? a->refusal.text : a->why.text,
 		.stats = port_stats(a->port),
 		.isoc = port_isoc(a->port),
 		.outstanding = port_outstanding(a->port),

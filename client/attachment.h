@@ -22,7 +22,7 @@ enum attachment_state {
 	ATTACHMENT_ATTACHED,	/* in use */
 	ATTACHMENT_HELD,	/* in use, but the connection is lost */
 	ATTACHMENT_ASLEEP,	/* unplugged while the system sleeps */
-	ATTACHMENT_FOLLOWING,	/* unplugged; is it coming back? */
+	ATTACHMENT_WAITING,	/* unplugged; is it coming back? */
 	ATTACHMENT_DETACHING,	/* unplugged; the target takes it back */
 	ATTACHMENT_ENDED,
 };

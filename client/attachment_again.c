@@ -23,6 +23,7 @@
 
 #include "client/calls.h"
 #include "client/ctl.h"
+#include "client/deadline.h"
 #include "common/log.h"
 
 /* A device that starts new firmware is back in some seconds. */
@@ -72,7 +73,7 @@ static void plug_again(struct attachment *a)
 /* For how long; 0: not at all. */
 static unsigned int follow_ms(const struct attachment *a, usbip_stat why)
 {
-	if (!a->told || a->state >= ATTACHMENT_FOLLOWING)
+	if (!a->told || a->state >= ATTACHMENT_WAITING)
 		return 0;
 	switch (why) {
 	case USBIP_GONE:
@@ -103,11 +104,13 @@ bool attachment_follow(struct attachment *a, usbip_stat why, const char *text)
 	failure_set(&a->why, FAILURE_OTHER, "%s from %s is gone: %s",
 		    a->config.device, a->config.host, text);
 	a->refusal.text[0] = '\0';
+	a->attempts = 0;
+	a->waits_since = deadline_in(0);
 	a->reset_id = 0;
 	event_del(a->retry);
 	port_down(a->port);
 	attachment_unplug(a);
-	attachment_set_state(a, ATTACHMENT_FOLLOWING);
+	attachment_set_state(a, ATTACHMENT_WAITING);
 	attachment_set_timer(a->deadline, ms);
 	attachment_set_timer(a->again, CLAIM_AGAIN_MS);
 	return true;
@@ -117,6 +120,7 @@ static void claim_again(struct attachment *a)
 {
 	struct failure f;
 
+	a->attempts++;
 	a->next = session_free(a->next);
 	if (!attachment_claim(a, &a->next, CLAIM_TIMEOUT_MS))
 		return;
@@ -137,6 +141,7 @@ void attachment_not_yet(struct attachment *a, const struct failure *f)
 void attachment_take_next(struct attachment *a)
 {
 	event_del(a->again);
+	a->reconnects += session_contact(a->session)->returns;
 	/* the connection first, as in attachment_free() */
 	session_free(a->session);
 	a->session = a->next;
@@ -149,6 +154,6 @@ void attachment_again(struct attachment *a)
 {
 	if (a->state == ATTACHMENT_ASLEEP)
 		plug_again(a);
-	else if (a->state == ATTACHMENT_FOLLOWING)
+	else if (a->state == ATTACHMENT_WAITING)
 		claim_again(a);
 }

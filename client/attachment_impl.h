@@ -28,14 +28,14 @@ struct attachment {
 	struct session *session;
 	struct calls *calls;
 	struct port *port;
-	struct session *next;		/* FOLLOWING: the one that is claimed */
+	struct session *next;		/* WAITING: the one that is claimed */
 	struct ctl *ctl;
 	struct event *readable;		/* the kernel wants something */
 	struct event *flush;		/* answers are queued */
 	struct event *retry;		/* port_retry() */
 	struct event *look;		/* at sysfs, while ENUMERATING */
 	struct event *deadline;
-	struct event *again;		/* ASLEEP, FOLLOWING: the next attempt */
+	struct event *again;		/* ASLEEP, WAITING: the next attempt */
 	struct vhci_place place;
 	struct names names;
 	time_t since;
@@ -45,7 +45,11 @@ struct attachment {
 	bool slept;			/* since it was ATTACHED */
 	uint64_t reset_id;		/* of the kernel's that runs; 0: none */
 	struct failure why;		/* of the end */
-	struct failure refusal;		/* FOLLOWING: the last one, or "" */
+	/* Since it was WAITING, until it is ATTACHED again. */
+	uint64_t waits_since;		/* deadline.h; 0: it is not waited for */
+	unsigned int attempts;
+	struct failure refusal;		/* of the last one, or "" */
+	unsigned int reconnects;	/* of the sessions before this one */
 };
 
 /* The only writer of a->state. */
@@ -75,7 +79,7 @@ void attachment_sleep(struct attachment *a);
 void attachment_was_reset(struct attachment *a, int status);
 /* The session has ended. True: the device is waited for. */
 bool attachment_follow(struct attachment *a, usbip_stat why, const char *text);
-/* FOLLOWING: a->next has failed; has claimed the device. */
+/* WAITING: a->next has failed; has claimed the device. */
 void attachment_not_yet(struct attachment *a, const struct failure *f);
 void attachment_take_next(struct attachment *a);
 /* The timer. */

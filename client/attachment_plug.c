@@ -31,6 +31,7 @@ static void attached(struct attachment *a)
 		 a->config.host, ctl_port(a->ctl), a->place.busnum,
 		 a->place.hubport);
 	a->since = time(NULL);
+	a->waits_since = 0;
 	a->slept = false;
 	attachment_set_state(a, ATTACHMENT_ATTACHED);
 	if (a->told)
@@ -55,7 +56,7 @@ void attachment_late(struct attachment *a)
 {
 	struct failure f;
 
-	if (a->state == ATTACHMENT_FOLLOWING)
+	if (a->state == ATTACHMENT_WAITING)
 		failure_set(&f, FAILURE_OTHER, "%.220s%s%.220s", a->why.text,
 			    a->refusal.text[0] ? "; " : "", a->refusal.text);
 	else if (a->state == ATTACHMENT_ENUMERATING)

@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include "client/deadline.h"
 #include "common/text.h"
 
 /* JSON has no place for bytes that are not UTF-8. */
@@ -16,13 +17,39 @@ static json_t *target_json(const struct snapshot *s)
 	char name[160], host[256];
 
 	text_device_name(s->names->maker, s->names->product, name, sizeof(name));
-	return json_pack("{s:s, s:s, s:o, s:o, s:s, s:s, s:i}",
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:i}",
 			 "host", text_clean(s->host, host, sizeof(host)),
+			 "asked", s->asked,
 			 "busid", d->busid,
 			 "vendor", json_sprintf("%04x", usb_get16(desc + 8)),
 			 "product", json_sprintf("%04x", usb_get16(desc + 10)),
 			 "name", name, "speed", usb_speed_text(d->speed),
 			 "lease", (int)d->lease);
+}
+
+/* Of a session; null where there is none. */
+static json_t *connection_json(const struct snapshot *s)
+{
+	const struct contact *c = s->contact;
+
+	if (s->waits_since || !c->since)
+		return json_null();
+	if (c->there)
+		return json_pack("{s:b, s:i}", "up", 1,
+				 "seconds", (int)contact_seconds(c));
+	return json_pack("{s:b, s:i, s:i, s:i}", "up", 0,
+			 "seconds", (int)contact_seconds(c),
+			 "attempts", (int)c->attempts,
+			 "lease_left", (int)contact_lease_left(c));
+}
+
+static json_t *waiting_json(const struct snapshot *s)
+{
+	if (!s->waits_since)
+		return json_null();
+	return json_pack("{s:I, s:i, s:s}", "seconds",
+			 (json_int_t)(deadline_in(0) - s->waits_since) / 1000,
+			 "attempts", (int)s->attempts, "why", s->why);
 }
 
 static json_t *urbs_json(const struct snapshot *s)
@@ -54,8 +81,8 @@ static json_t *isoc_json(const struct snapshot *s)
 
 json_t *snapshot_json(const struct snapshot *s)
 {
-	return json_pack("{s:i, s:i, s:i, s:i, s:i, s:I, s:s, s:s, s:i, s:o, "
-			 "s:o, s:o, s:{s:I, s:I}}",
+	return json_pack("{s:i, s:i, s:i, s:i, s:i, s:I, s:s, s:s, s:o, s:i, "
+			 "s:o, s:o, s:o, s:o, s:{s:I, s:I}}",
 			 "port", (int)s->port,
 			 "bus", (int)s->place->busnum,
 			 "hub_port", (int)s->place->hubport,
@@ -64,7 +91,9 @@ json_t *snapshot_json(const struct snapshot *s)
 			 "since", (json_int_t)s->since,
 			 "state", s->state,
 			 "session", s->session,
+			 "connection", connection_json(s),
 			 "reconnects", (int)s->reconnects,
+			 "waiting", waiting_json(s),
 			 "target", target_json(s),
 			 "urbs", urbs_json(s),
 			 "isochronous", isoc_json(s),

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "client/claim.h"
+#include "client/contact.h"
 #include "client/names.h"
 #include "client/port.h"
 #include "client/vhci.h"
@@ -20,11 +21,15 @@ struct snapshot {
 	const struct vhci_place *place;
 	unsigned int devnum;
 	const struct names *names;
-	const char *host;
+	const char *host, *asked;	/* as the user named them */
 	const struct claim_device *device;
 	time_t since;			/* 0: not attached yet */
 	const char *state, *session;
+	const struct contact *contact;
 	unsigned int reconnects;
+	uint64_t waits_since;		/* 0: it is not waited for */
+	unsigned int attempts;		/* since then */
+	const char *why;		/* it is not here yet */
 	const struct port_stats *stats;
 	const struct isoc *isoc;
 	size_t outstanding;

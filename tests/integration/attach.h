@@ -23,6 +23,7 @@
 
 static struct event_base *base;
 static uint16_t daemon_port;
+static const char *daemon_host = "127.0.0.1";
 static char ctl_dir[] = "/tmp/usbip-ctl-XXXXXX";
 
 /* What became of an attachment. */
@@ -48,7 +49,7 @@ static inline struct attachment *begin(const char *device, uint16_t port)
 {
 	const struct attachment_config config = {
 		.base = base,
-		.host = "127.0.0.1",
+		.host = daemon_host,
 		.device = device,
 		.tcp_port = port,
 		.port = -1,
