@@ -87,18 +87,22 @@ static void print_connection(const json_t *o)
 }
 
 /* What is not plugged in here. */
-static void print_waiting(const json_t *o)
+static void print_absent(const json_t *o)
 {
 	const json_t *target = json_object_get(o, "target");
 	const json_t *waiting = json_object_get(o, "waiting");
 	char span[32];
 
-	printf("port %" PRIu64 ": %s from %s\n", number_at(o, "port"),
-	       string_at(target, "asked"), string_at(target, "host"));
-	printf("    %s for %s (%" PRIu64 " attempts): %s\n",
-	       string_at(o, "state"),
-	       text_duration(number_at(waiting, "seconds"), span, sizeof(span)),
-	       number_at(waiting, "attempts"), string_at(waiting, "why"));
+	printf("port %" PRIu64 ": %s from %s\n    %s", number_at(o, "port"),
+	       string_at(target, "asked"), string_at(target, "host"),
+	       string_at(o, "state"));
+	if (json_is_object(waiting))
+		printf(" for %s (%" PRIu64 " attempts): %s",
+		       text_duration(number_at(waiting, "seconds"), span,
+				     sizeof(span)),
+		       number_at(waiting, "attempts"),
+		       string_at(waiting, "why"));
+	putchar('\n');
 }
 
 /* Where there was any. */
@@ -124,8 +128,10 @@ static void print_attached(const json_t *o)
 	printf("port %" PRIu64 ": %s:%s %s, %s\n", number_at(o, "port"),
 	       string_at(target, "vendor"), string_at(target, "product"),
 	       string_at(target, "name"), string_at(target, "speed"));
-	printf("    %s; bus %" PRIu64 " device %" PRIu64 " (%" PRIu64 "-%"
-	       PRIu64 ")\n", string_at(o, "state"), number_at(o, "bus"),
+	printf("    %s%s; bus %" PRIu64 " device %" PRIu64 " (%" PRIu64 "-%"
+	       PRIu64 ")\n", string_at(o, "state"),
+	       json_is_true(json_object_get(o, "persist")) ?
+	       " (persists)" : "", number_at(o, "bus"),
 	       number_at(o, "device"), number_at(o, "bus"),
 	       number_at(o, "hub_port"));
 	printf("    from %s %s", string_at(target, "host"),
@@ -143,8 +149,11 @@ static void print_attached(const json_t *o)
 
 static void print_one(const json_t *o)
 {
-	if (json_is_object(json_object_get(o, "waiting")))
-		print_waiting(o);
+	const json_t *target = json_object_get(o, "target");
+
+	if (json_is_object(json_object_get(o, "waiting")) ||
+	    !json_object_get(target, "busid"))
+		print_absent(o);
 	else
 		print_attached(o);
 }

@@ -7,6 +7,7 @@
 #define USBIP_CLIENT_SNAPSHOT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <time.h>
 
@@ -22,7 +23,8 @@ struct snapshot {
 	unsigned int devnum;
 	const struct names *names;
 	const char *host, *asked;	/* as the user named them */
-	const struct claim_device *device;
+	const struct claim_device *device;	/* NULL: none was claimed yet */
+	bool persist;
 	time_t since;			/* 0: not attached yet */
 	const char *state, *session;
 	const struct contact *contact;
@@ -30,7 +32,7 @@ struct snapshot {
 	uint64_t waits_since;		/* 0: it is not waited for */
 	unsigned int attempts;		/* since then */
 	const char *why;		/* it is not here yet */
-	const struct port_stats *stats;
+	const struct port_stats *stats;		/* NULL, as the next: see device */
 	const struct isoc *isoc;
 	size_t outstanding;
 };

@@ -185,6 +185,33 @@ static void test_waiting(void)
 	   number("connection", NULL) == -1, "and as JSON");
 }
 
+/* It persists: it has its port, and no device was there so far. */
+static void test_absent(void)
+{
+	static const struct vhci_place nowhere;
+
+	shown.persist = true;
+	ok(number("persist", NULL) == 1, "persists");
+	shown.place = &nowhere;
+	shown.device = NULL;
+	shown.stats = NULL;
+	shown.isoc = NULL;
+	ok(says("port 0: 46f4:0001 from target\n    waiting for 3 min (7 "),
+	   "waited for from the start");
+	ok(number("urbs", NULL) == -1 && number("waiting", "attempts") == 7,
+	   "and as JSON");
+	shown.waits_since = 0;
+	shown.state = "claiming";
+	shown.asked = "1234:5678/\xff\"";
+	ok(says("port 0: 1234:5678/?\" from target\n    claiming\n"),
+	   "being claimed for the first time");
+	shown.device = &device;
+	shown.stats = &stats;
+	shown.isoc = &isoc;
+	shown.state = "attached";
+	ok(says("    attached (persists); bus "), "and attached");
+}
+
 int main(void)
 {
 	shown = (struct snapshot){
@@ -202,5 +229,6 @@ int main(void)
 	};
 	test_connection();
 	test_waiting();
+	test_absent();
 	return tap_done();
 }
