@@ -99,8 +99,6 @@ static bool waits_for(const struct attachment *a, const char *why)
 			json_object_get(o, "waiting"), "why"));
 	bool is = text && strstr(text, why);
 
-	if (!is)
-		printf("# it waits for: %s\n", text ? text : "nothing");
 	json_decref(o);
 	return is;
 }
@@ -280,6 +278,43 @@ static void test_not_exported(void)
 	detach(a);
 }
 
+/* What is claimed can not be used here: it is given back meanwhile. */
+static void test_no_room(void)
+{
+	struct attachment *a;
+	struct caller c;
+	usbip_stat stat = USBIP_BUSY;
+
+	timeout_ms = 5000;
+	a = attach("1-2", daemon_port);
+	timeout_ms = 10000;
+	if (!a)
+		bail("not attached");
+	kernel_full(true);
+	inject(UNPLUG, 100, 0);
+	for (int i = 0; i < WAIT_MS / 10 && !(attempts(a) &&
+	     waits_for(a, "no free port")); i++)
+		kernel_run(10);
+	ok(waits_for(a, "no free port"), "no free port here");
+	caller_open(&c, "127.0.0.1", daemon_port);
+	for (int i = 0; i < WAIT_MS / 10; i++) {
+		stat = caller_claim(&c, "1-2", 1, NULL);
+		if (stat == USBIP_OK)
+			break;
+		kernel_run(10);
+	}
+	ok(stat == USBIP_OK, "somebody else can have it");
+	caller_release(&c);
+	caller_close(&c);
+	kernel_full(false);
+	for (int i = 0; i < WAIT_MS / 10 && kernel_plugs() < 2; i++)
+		kernel_run(10);
+	ok(becomes(a, "waiting") && waits_for(a, "did not get ready"),
+	   "the kernel does not configure it");
+	ok(comes(a, 3), "but when it is plugged in again");
+	detach(a);
+}
+
 /* By its number, in a process of its own: it waits for the loop here. */
 static void test_detach(void)
 {
@@ -316,6 +351,7 @@ int main(void)
 	test_no_service();
 	test_no_device();
 	test_busy();
+	test_no_room();
 	test_detach();
 	test_not_exported();
 	test_refused("1-3", FAILURE_PERMISSION);

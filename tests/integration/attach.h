@@ -24,6 +24,7 @@
 static struct event_base *base;
 static uint16_t daemon_port;
 static const char *daemon_host = "127.0.0.1";
+static unsigned int timeout_ms = 10000;
 static bool persist;
 static char ctl_dir[] = "/tmp/usbip-ctl-XXXXXX";
 
@@ -60,7 +61,7 @@ static inline struct attachment *begin(const char *device, uint16_t port)
 		.device = device,
 		.tcp_port = port,
 		.port = -1,
-		.timeout_ms = 10000,
+		.timeout_ms = timeout_ms,
 		.persist = persist,
 		.ctl_dir = ctl_dir,
 		.sysfs_dir = kernel_sysfs(),
