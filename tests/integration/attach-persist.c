@@ -241,7 +241,7 @@ static void test_busy(void)
 		caller_renew(&c, 0, 0);
 		kernel_run(200);
 	}
-	ok(attempts(a) == 3 && !log_lines("still waiting"),
+	ok(attempts(a) >= 3 && !log_lines("still waiting"),
 	   "somebody has it, for some time");
 	caller_release(&c);
 	caller_close(&c);
