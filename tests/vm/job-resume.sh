@@ -78,3 +78,10 @@ ok "detach" usbip-rpc detach -p 0
 wait $helper_pid
 is "which ends it for good" $? 0
 until_true 15 target_disk_of $id
+
+ok "attach --persist what is not there" attach 9-9 --persist
+ok "it says that it waits" \
+	eval 'echo "$attach_out" | grep "waiting for 9-9 from target as port [0-9]"'
+ok "port too" port_says 'waiting for .*no device 9-9'
+ok "detach" detach
+ok "no helper is left" until_true 10 not pidof usbip-rpc
