@@ -10,8 +10,8 @@
  *   CLAIMING -> ENUMERATING -> ATTACHED <-> HELD
  *                    ^   |________|__________|
  *                    |   v        v
- *                 ASLEEP or FOLLOWING (attachment_again.c)
- *   and from each of them DETACHING -> ENDED
+ *                 ASLEEP or WAITING (attachment_again.c)
+ *   and from each of them DETACHING -> ENDED; WAITING also from CLAIMING
  */
 #include "client/attachment_impl.h"
 
@@ -41,8 +41,8 @@ static const char *state_str(enum attachment_state state)
 		return "held";
 	case ATTACHMENT_ASLEEP:
 		return "asleep";
-	case ATTACHMENT_FOLLOWING:
-		return "following";
+	case ATTACHMENT_WAITING:
+		return "waiting";
 	case ATTACHMENT_DETACHING:
 		return "detaching";
 	case ATTACHMENT_ENDED:
@@ -59,7 +59,7 @@ static bool may_go(enum attachment_state from, enum attachment_state to)
 	case ATTACHMENT_ENUMERATING:
 		return from == ATTACHMENT_CLAIMING ||
 		       from == ATTACHMENT_ASLEEP ||
-		       from == ATTACHMENT_FOLLOWING;
+		       from == ATTACHMENT_WAITING;
 	case ATTACHMENT_ATTACHED:
 		return from == ATTACHMENT_ENUMERATING || from == ATTACHMENT_HELD;
 	case ATTACHMENT_HELD:
@@ -67,10 +67,9 @@ static bool may_go(enum attachment_state from, enum attachment_state to)
 	case ATTACHMENT_ASLEEP:
 		return (from >= ATTACHMENT_ENUMERATING &&
 			from <= ATTACHMENT_HELD) ||
-		       from == ATTACHMENT_FOLLOWING;
-	case ATTACHMENT_FOLLOWING:
-		return from >= ATTACHMENT_ENUMERATING &&
-		       from <= ATTACHMENT_ASLEEP;
+		       from == ATTACHMENT_WAITING;
+	case ATTACHMENT_WAITING:
+		return from < ATTACHMENT_WAITING;
 	case ATTACHMENT_DETACHING:
 		return from < ATTACHMENT_DETACHING;
 	case ATTACHMENT_ENDED:
@@ -97,10 +96,14 @@ void attachment_set_timer(struct event *ev, unsigned int ms)
 
 /* ---- the end ------------------------------------------------------------ */
 
-static void released(bool given_back, void *user)
+void attachment_released(bool given_back, void *user)
 {
 	struct attachment *a = user;
 
+	if (a->state == ATTACHMENT_WAITING) {
+		attachment_claim_later(a);
+		return;
+	}
 	attachment_set_state(a, ATTACHMENT_ENDED);
 	if (!given_back)
 		log_warning("%s has not confirmed that it has %s back: it "
@@ -140,7 +143,7 @@ static void detach(struct attachment *a)
 	if (a->port)
 		port_down(a->port);
 	attachment_unplug(a);
-	session_release(a->next ? a->next : a->session, released);
+	session_release(a->next ? a->next : a->session, attachment_released);
 }
 
 static void give_up(struct attachment *a, const struct failure *why)
@@ -159,7 +162,7 @@ void attachment_detach(struct attachment *a, const char *why)
 		log_info("port %u: %s from %s is detached: %s", ctl_port(a->ctl),
 			 a->config.device, a->config.host, why);
 	/* Who waits for the device is not told that it is there. */
-	if (a->state < ATTACHMENT_ATTACHED)
+	if (!a->told)
 		failure_set(&a->why, FAILURE_OTHER,
 			    "attaching was broken off: %s", why);
 	else
@@ -167,22 +170,42 @@ void attachment_detach(struct attachment *a, const char *why)
 	detach(a);
 }
 
-void attachment_lose(struct attachment *a, const struct failure *why)
+void attachment_fail(struct attachment *a, const struct failure *why)
 {
 	if (a->told && a->state < ATTACHMENT_DETACHING)
 		log_error("port %u: %s", ctl_port(a->ctl), why->text);
 	give_up(a, why);
 }
 
+void attachment_lose(struct attachment *a, const struct failure *why)
+{
+	if (!a->told || !attachment_wait(a, why))
+		attachment_fail(a, why);
+}
+
+static void set_gone(struct failure *f, const struct attachment *a,
+		     const char *why)
+{
+	failure_set(f, FAILURE_OTHER, "%s from %s is gone: %s",
+		    a->config.device, a->config.host, why);
+}
+
 /* Over for another reason than ours. */
-static void lost_for_good(const char *why, void *user)
+static void lost(const char *why, void *user)
 {
 	struct attachment *a = user;
 	struct failure f;
 
-	failure_set(&f, FAILURE_OTHER, "%s from %s is gone: %s",
-		    a->config.device, a->config.host, why);
+	set_gone(&f, a, why);
 	attachment_lose(a, &f);
+}
+
+static void lost_for_good(const char *why, struct attachment *a)
+{
+	struct failure f;
+
+	set_gone(&f, a, why);
+	attachment_fail(a, &f);
 }
 
 /* ---- the kernel's side -------------------------------------------------- */
@@ -316,7 +339,7 @@ static void port_completes(const struct vhci_complete *done, void *user)
 	if (done->id == a->reset_id)
 		a->reset_id = 0;
 	if (a->vhci->ops->complete(a->vhci, done)) {
-		lost_for_good("out of memory", a);
+		lost("out of memory", a);
 		return;
 	}
 	if (!a->queued)
@@ -364,7 +387,7 @@ static void session_claimed(void *user)
 		.complete = port_completes,
 		.retry_in = port_retries_in,
 		.heard = port_heard,
-		.broken = lost_for_good,
+		.broken = lost,
 		.user = a,
 	};
 	struct failure f;
@@ -393,16 +416,16 @@ static void session_failed(const struct failure *f, void *user)
 {
 	struct attachment *a = user;
 
-	if (a->state == ATTACHMENT_FOLLOWING)
+	if (a->state == ATTACHMENT_WAITING)
 		attachment_not_yet(a, f);
-	else
+	else if (f->lasting || !attachment_wait(a, f))
 		give_up(a, f);
 }
 
 static void session_ended(usbip_stat why, const char *text, void *user)
 {
 	if (!attachment_follow(user, why, text))
-		lost_for_good(text, user);
+		lost(text, user);
 }
 
 static void session_lost(void *user)
@@ -499,6 +522,9 @@ static int begin(struct attachment *a, struct failure *f)
 	if (r)
 		return r;
 	r = make_events(a);
+	/* What may be waited for has a number to be called by. */
+	if (!r && a->config.persist && attachment_take_number(a, f))
+		return -EBUSY;
 	if (!r)	/* who does not answer is named before the deadline is over */
 		r = attachment_claim(a, &a->session,
 				     a->config.timeout_ms / 5 * 4);
@@ -556,20 +582,29 @@ struct attachment *attachment_free(struct attachment *a)
 
 json_t *attachment_status(const struct attachment *a)
 {
+	const struct claim_device *device = session_device(a->session);
+	const struct contact *contact = session_contact(a->session);
 	const struct snapshot s = {
 		.port = ctl_port(a->ctl),
 		.place = &a->place,
 		.devnum = a->vhci->ops->devnum(a->vhci),
 		.names = &a->names,
 		.host = a->config.host,
-		.device = session_device(a->session),
+		.asked = a->config.device,
+		.device = device->lease ? device : NULL,
+		.persist = a->config.persist,
 		.since = a->since,
 		.state = state_str(a->state),
 		.session = session_state_str(session_state(a->session)),
-		.reconnects = session_returns(a->session),
-		.stats = port_stats(a->port),
-		.isoc = port_isoc(a->port),
-		.outstanding = port_outstanding(a->port),
+		.contact = contact,
+		.reconnects = a->reconnects + contact->returns,
+		.waits_since = a->state == ATTACHMENT_WAITING ?
+			       a->waits_since : 0,
+		.attempts = a->attempts,
+		.why = a->refusal.text[0] ? a->refusal.text : a->why.text,
+		.stats = a->port ? port_stats(a->port) : NULL,
+		.isoc = a->port ? port_isoc(a->port) : NULL,
+		.outstanding = a->port ? port_outstanding(a->port) : 0,
 	};
 
 	return snapshot_json(&s);

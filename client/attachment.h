@@ -8,6 +8,7 @@
 #define USBIP_CLIENT_ATTACHMENT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "client/failure.h"
@@ -22,7 +23,7 @@ enum attachment_state {
 	ATTACHMENT_ATTACHED,	/* in use */
 	ATTACHMENT_HELD,	/* in use, but the connection is lost */
 	ATTACHMENT_ASLEEP,	/* unplugged while the system sleeps */
-	ATTACHMENT_FOLLOWING,	/* unplugged; is it coming back? */
+	ATTACHMENT_WAITING,	/* not plugged in; is it coming? */
 	ATTACHMENT_DETACHING,	/* unplugged; the target takes it back */
 	ATTACHMENT_ENDED,
 };
@@ -35,6 +36,7 @@ struct attachment_config {
 	unsigned int isoc_ms;		/* isochronous OUT kept ahead: isoc.c */
 	unsigned int timeout_ms;	/* until it is attached */
 	unsigned int follow_ms;		/* waited for when it has left; 0: not */
+	bool persist;			/* waited for whenever it is not there */
 	const char *ctl_dir;		/* CTL_DIR */
 	const char *sysfs_dir;		/* SYSFS_USB */
 	/* cdev_open(), or what stands in for it. */
@@ -43,8 +45,11 @@ struct attachment_config {
 	/* Once: it can be used. `text` is for whoever asked. That it is back
 	 * after it had left is only logged. */
 	void (*attached)(const char *text, void *user);
+	/* Instead, where it is to persist and is not there: it is waited for.
+	 * That it is attached then is only logged, too. */
+	void (*waits)(const char *text, void *user);
 	/* Once, last: never attached, or not any more. FAILURE_NONE: it was,
-	 * and was detached as asked. */
+	 * or was waited for, and was detached as asked. */
 	void (*ended)(const struct failure *why, void *user);
 	void *user;
 };

@@ -28,24 +28,30 @@ struct attachment {
 	struct session *session;
 	struct calls *calls;
 	struct port *port;
-	struct session *next;		/* FOLLOWING: the one that is claimed */
+	struct session *next;		/* WAITING: the one that is claimed */
 	struct ctl *ctl;
 	struct event *readable;		/* the kernel wants something */
 	struct event *flush;		/* answers are queued */
 	struct event *retry;		/* port_retry() */
 	struct event *look;		/* at sysfs, while ENUMERATING */
 	struct event *deadline;
-	struct event *again;		/* ASLEEP, FOLLOWING: the next attempt */
+	struct event *again;		/* ASLEEP, WAITING: the next attempt */
 	struct vhci_place place;
 	struct names names;
 	time_t since;
 	bool queued;
 	bool configured;		/* by the kernel, and not to 0 */
-	bool told;			/* config.attached() was called */
+	bool told;			/* config.attached() or .waits() was called */
+	bool placed;			/* it was plugged in once: see place */
 	bool slept;			/* since it was ATTACHED */
 	uint64_t reset_id;		/* of the kernel's that runs; 0: none */
 	struct failure why;		/* of the end */
-	struct failure refusal;		/* FOLLOWING: the last one, or "" */
+	/* Since it was WAITING, until it is ATTACHED again. */
+	uint64_t waits_since;		/* deadline.h; 0: it is not waited for */
+	unsigned int attempts;
+	unsigned int pause_ms;		/* to the next one */
+	struct failure refusal;		/* of the last one, or "" */
+	unsigned int reconnects;	/* of the sessions before this one */
 };
 
 /* The only writer of a->state. */
@@ -55,8 +61,13 @@ void attachment_set_timer(struct event *ev, unsigned int ms);
 int attachment_claim(struct attachment *a, struct session **sp,
 		     unsigned int timeout_ms);
 void attachment_unplug(struct attachment *a);
-/* It is over: it is said in the log, too, where nobody else says it. */
+/* It is over: it is said in the log, too, where nobody else says it. Or where
+ * it is to persist, it is waited for. */
 void attachment_lose(struct attachment *a, const struct failure *why);
+/* The same for what ends it in any case. */
+void attachment_fail(struct attachment *a, const struct failure *why);
+/* Of session_release(). */
+void attachment_released(bool given_back, void *user);
 
 /* attachment_plug.c */
 /* The control socket, if there is none yet. 0; -1: *f says why. */
@@ -75,7 +86,11 @@ void attachment_sleep(struct attachment *a);
 void attachment_was_reset(struct attachment *a, int status);
 /* The session has ended. True: the device is waited for. */
 bool attachment_follow(struct attachment *a, usbip_stat why, const char *text);
-/* FOLLOWING: a->next has failed; has claimed the device. */
+/* It can not be attached now, or any longer. True: it is to persist, and is
+ * waited for. */
+bool attachment_wait(struct attachment *a, const struct failure *why);
+/* WAITING: nobody has it here any more; a->next has failed; has claimed it. */
+void attachment_claim_later(struct attachment *a);
 void attachment_not_yet(struct attachment *a, const struct failure *f);
 void attachment_take_next(struct attachment *a);
 /* The timer. */

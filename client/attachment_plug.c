@@ -11,11 +11,27 @@
 #include <string.h>
 
 #include "client/ctl.h"
+#include "client/deadline.h"
 #include "client/sysfs.h"
 #include "common/text.h"
 #include "common/log.h"
 
 #define LOOK_EVERY_MS	50
+
+/* Whoever asked has been told before: for the log. */
+static void log_attached(const struct attachment *a, const char *text)
+{
+	const char *again = a->since ? " again" : "";
+	char span[32];
+
+	if (!a->waits_since) {
+		log_info("%s%s", text, again);
+		return;
+	}
+	text_duration((deadline_in(0) - a->waits_since) / 1000, span,
+		      sizeof(span));
+	log_info("%s%s, after %s", text, again, span);
+}
 
 static void attached(struct attachment *a)
 {
@@ -30,14 +46,15 @@ static void attached(struct attachment *a)
 		 usb_get16(d + 8), usb_get16(d + 10), name, *name ? " " : "",
 		 a->config.host, ctl_port(a->ctl), a->place.busnum,
 		 a->place.hubport);
-	a->since = time(NULL);
-	a->slept = false;
 	attachment_set_state(a, ATTACHMENT_ATTACHED);
 	if (a->told)
-		log_info("%s again", text);
+		log_attached(a, text);
 	else
 		a->config.attached(text, a->config.user);
 	a->told = true;
+	a->slept = false;
+	a->waits_since = 0;
+	a->since = time(NULL);
 }
 
 void attachment_look(struct attachment *a)
@@ -55,7 +72,7 @@ void attachment_late(struct attachment *a)
 {
 	struct failure f;
 
-	if (a->state == ATTACHMENT_FOLLOWING)
+	if (a->state == ATTACHMENT_WAITING)
 		failure_set(&f, FAILURE_OTHER, "%.220s%s%.220s", a->why.text,
 			    a->refusal.text[0] ? "; " : "", a->refusal.text);
 	else if (a->state == ATTACHMENT_ENUMERATING)
@@ -107,11 +124,13 @@ int attachment_take_number(struct attachment *a, struct failure *f)
 /* Where it was before, if it was and that is still free. */
 static int plug_in(struct attachment *a, enum usb_speed speed)
 {
-	int before = a->told ? (int)a->place.port : -1;
+	int before = a->placed ? (int)a->place.port : -1;
 	int r = a->vhci->ops->plug(a->vhci, speed, before, &a->place);
 
 	if (r == -ENOSPC && before >= 0)
 		r = a->vhci->ops->plug(a->vhci, speed, -1, &a->place);
+	if (!r)
+		a->placed = true;
 	return !r && event_add(a->readable, NULL) ? -ENOMEM : r;
 }
 

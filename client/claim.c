@@ -92,6 +92,7 @@ void claim_refused(struct failure *f, const usbip_claim_res *res,
 		failure_set(f, FAILURE_NOT_FOUND,
 			    "%s has several devices %s, name one by its bus id: "
 			    "%s", host, device, text);
+		f->lasting = true;
 		return;
 	case USBIP_NO_PERMISSION:
 		failure_set(f, FAILURE_PERMISSION,

@@ -30,13 +30,16 @@ static const char usage[] =
 "      --follow S       when it is unplugged at the target, or the target's service\n"
 "                       is started anew: stay, and attach it again if it is\n"
 "                       back within S seconds\n"
+"      --persist        stay whatever happens at the target or on the way, and\n"
+"                       attach it again as soon as that is possible; also if it\n"
+"                       is not there yet\n"
 "      --foreground     stay until the device is detached\n"
 "  -d, --debug TAGS     log more: rpc,net,session,device,urb,port or all\n"
 "  -h, --help           show this\n";
 
 enum {
 	OPT_PORT = 256, OPT_TCP_PORT, OPT_ISOC_BUFFER, OPT_TIMEOUT,
-	OPT_FOLLOW, OPT_FOREGROUND,
+	OPT_FOLLOW, OPT_PERSIST, OPT_FOREGROUND,
 };
 
 static const struct option options[] = {
@@ -47,6 +50,7 @@ static const struct option options[] = {
 	{ "isoc-buffer", required_argument, NULL, OPT_ISOC_BUFFER },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "follow", required_argument, NULL, OPT_FOLLOW },
+	{ "persist", no_argument, NULL, OPT_PERSIST },
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 	{ "debug", required_argument, NULL, 'd' },
 	{ "help", no_argument, NULL, 'h' },
@@ -114,6 +118,9 @@ static int take_option(int opt, struct helper_options *o,
 		if (command_number(optarg, 1, 1000000, &o->follow_s))
 			return 1 + command_misuse(self, "--follow: 1 to 1000000");
 		return 0;
+	case OPT_PERSIST:
+		o->persist = true;
+		return 0;
 	case OPT_FOREGROUND:
 		o->foreground = true;
 		return 0;
@@ -158,6 +165,9 @@ static int run(int argc, char **argv, const struct command *self)
 		return command_misuse(self, "\"%s\" is no device: a bus id "
 				      "(3-1.4), VID:PID or VID:PID/SERIAL",
 				      o.device);
+	if (o.persist && o.follow_s)
+		return command_misuse(self, "--persist follows for ever: it "
+				      "goes without --follow");
 	return helper_run(&o, &f) ? command_fail(&f) : 0;
 }
 

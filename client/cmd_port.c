@@ -69,6 +69,42 @@ static void print_since(const json_t *o)
 			     sizeof(span)));
 }
 
+static void print_connection(const json_t *o)
+{
+	const json_t *c = json_object_get(o, "connection");
+	char span[32], left[32];
+
+	text_duration(number_at(c, "seconds"), span, sizeof(span));
+	text_duration(number_at(c, "lease_left"), left, sizeof(left));
+	if (!json_is_object(c))
+		printf("; session %s", string_at(o, "session"));
+	else if (json_is_true(json_object_get(c, "up")))
+		printf("; connected for %s", span);
+	else
+		printf("; reconnecting for %s (%" PRIu64 " attempts), lease "
+		       "left: %s", span, number_at(c, "attempts"), left);
+	printf(", %" PRIu64 " reconnects\n", number_at(o, "reconnects"));
+}
+
+/* What is not plugged in here. */
+static void print_absent(const json_t *o)
+{
+	const json_t *target = json_object_get(o, "target");
+	const json_t *waiting = json_object_get(o, "waiting");
+	char span[32];
+
+	printf("port %" PRIu64 ": %s from %s\n    %s", number_at(o, "port"),
+	       string_at(target, "asked"), string_at(target, "host"),
+	       string_at(o, "state"));
+	if (json_is_object(waiting))
+		printf(" for %s (%" PRIu64 " attempts): %s",
+		       text_duration(number_at(waiting, "seconds"), span,
+				     sizeof(span)),
+		       number_at(waiting, "attempts"),
+		       string_at(waiting, "why"));
+	putchar('\n');
+}
+
 /* Where there was any. */
 static void print_isoc(const json_t *isoc)
 {
@@ -83,7 +119,7 @@ static void print_isoc(const json_t *isoc)
 	       number_at(isoc, "ahead_ms"), number_at(isoc, "buffer_ms"));
 }
 
-static void print_one(const json_t *o)
+static void print_attached(const json_t *o)
 {
 	const json_t *target = json_object_get(o, "target");
 	const json_t *urbs = json_object_get(o, "urbs");
@@ -93,15 +129,16 @@ static void print_one(const json_t *o)
 	printf("port %" PRIu64 ": %s:%s %s, %s\n", number_at(o, "port"),
 	       string_at(target, "vendor"), string_at(target, "product"),
 	       string_at(target, "name"), string_at(target, "speed"));
-	printf("    %s; bus %" PRIu64 " device %" PRIu64 " (%" PRIu64 "-%"
-	       PRIu64 ")\n", string_at(o, "state"), number_at(o, "bus"),
+	printf("    %s%s; bus %" PRIu64 " device %" PRIu64 " (%" PRIu64 "-%"
+	       PRIu64 ")\n", string_at(o, "state"),
+	       json_is_true(json_object_get(o, "persist")) ?
+	       " (persists)" : "", number_at(o, "bus"),
 	       number_at(o, "device"), number_at(o, "bus"),
 	       number_at(o, "hub_port"));
 	printf("    from %s %s", string_at(target, "host"),
 	       string_at(target, "busid"));
 	print_since(o);
-	printf("; session %s, %" PRIu64 " reconnects\n",
-	       string_at(o, "session"), number_at(o, "reconnects"));
+	print_connection(o);
 	printf("    in %" PRIu64 " URBs, %s; out %" PRIu64 " URBs, %s; %"
 	       PRIu64 " failed, %" PRIu64 " unlinked\n", number_at(urbs, "in"),
 	       text_bytes(number_at(bytes, "in"), in, sizeof(in)),
@@ -109,6 +146,17 @@ static void print_one(const json_t *o)
 	       text_bytes(number_at(bytes, "out"), out, sizeof(out)),
 	       number_at(urbs, "failed"), number_at(urbs, "unlinked"));
 	print_isoc(json_object_get(o, "isochronous"));
+}
+
+static void print_one(const json_t *o)
+{
+	const json_t *target = json_object_get(o, "target");
+
+	if (json_is_object(json_object_get(o, "waiting")) ||
+	    !json_object_get(target, "busid"))
+		print_absent(o);
+	else
+		print_attached(o);
 }
 
 /* 0; or the exit code, and *f says why. */

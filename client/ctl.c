@@ -26,7 +26,7 @@
 #include "common/log.h"
 
 #define REQUEST_MAX	512
-#define REPLY_MAX	2048
+#define REPLY_MAX	3072
 #define PEERS_MAX	16
 #define PORTS_MAX	65536
 

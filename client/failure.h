@@ -6,6 +6,8 @@
 #ifndef USBIP_CLIENT_FAILURE_H
 #define USBIP_CLIENT_FAILURE_H
 
+#include <stdbool.h>
+
 /* Exit codes, documented in usbip-rpc(1): they never change their meaning. */
 enum failure_code {
 	FAILURE_NONE = 0,
@@ -22,10 +24,13 @@ enum failure_code {
 
 struct failure {
 	enum failure_code code;
+	/* Somebody has to do something about it: waiting does not help. */
+	bool lasting;
 	char text[480];			/* what, and what to do: one line, clean */
 };
 
-/* The text may have what a peer says: it is made clean in here (text.h). */
+/* The text may have what a peer says: it is made clean in here (text.h).
+ * `lasting` is as it is with that code, mostly. */
 void failure_set(struct failure *f, enum failure_code code,
 		 const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -99,6 +99,7 @@ static void leave_terminal(void)
 	dup2(fd, STDERR_FILENO);
 }
 
+/* Or waited for: to whoever asked it is all the same what there is to say. */
 static void attached(const char *text, void *user)
 {
 	struct helper *h = user;
@@ -166,10 +167,12 @@ static void run(struct helper *h)
 		.isoc_ms = o->isoc_ms,
 		.timeout_ms = o->timeout_s * 1000,
 		.follow_ms = o->follow_s * 1000,
+		.persist = o->persist,
 		.ctl_dir = CTL_DIR,
 		.sysfs_dir = SYSFS_USB,
 		.open = cdev_open,
 		.attached = attached,
+		.waits = attached,
 		.ended = ended,
 		.user = h,
 	};

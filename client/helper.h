@@ -17,14 +17,15 @@ struct helper_options {
 	unsigned int isoc_ms;		/* as in attachment_config */
 	unsigned int timeout_s;
 	unsigned int follow_s;		/* see attachment_config.follow_ms */
+	bool persist;			/* as there */
 	bool foreground;
-	/* Says what has been attached. May be NULL. */
+	/* Says what has been attached, or is waited for. May be NULL. */
 	void (*attached)(const char *text);
 };
 
 /*
  * Attach. In the background: returns when the device is ready, or will not
- * be; the helper goes on as a process of its own. In the foreground: returns
+ * be, or (persist) not yet; the helper goes on as a process of its own. In the foreground: returns
  * when the device is detached. 0 and FAILURE_NONE, or -1 and why.
  */
 int helper_run(const struct helper_options *options, struct failure *f);

@@ -51,7 +51,7 @@ struct session {
 	struct pulse pulse;
 	struct event *tick, *again, *limit;
 	unsigned int again_ms;
-	unsigned int returns;
+	struct contact contact;
 	unsigned int n_claims;		/* CLAIM was sent so often */
 	void (*released)(bool given_back, void *user);
 	usbip_session handle;
@@ -149,6 +149,7 @@ static void lose(struct session *s)
 		watch_stop(&s->watch);
 		log_warning("connection to %s lost: trying again for %u s",
 			    s->config.host, s->device.lease);
+		contact_lost(&s->contact, s->device.lease);
 		session_set_state(s, SESSION_LOST);
 		s->config.lost(s->config.user);
 	} else {
@@ -188,6 +189,7 @@ static void returned(int fd, const struct resolver_addr *addr, void *user)
 {
 	struct session *s = user;
 
+	s->addr = *addr;
 	s->target = target_free(s->target);
 	if (make_clnt(s, fd)) {
 		close(fd);
@@ -216,7 +218,8 @@ static void try_again(evutil_socket_t fd, short what, void *user)
 	struct target_config config = {
 		.base = s->config.base,
 		.host = s->config.host,
-		.known = &s->addr,
+		.port = s->config.tcp_port,
+		.known = claims || contact_try(&s->contact) ? &s->addr : NULL,
 		.timeout_ms = RETURN_TIMEOUT_MS,
 		.connected = claims ? connected : returned,
 		.failed = claims ? connect_failed : return_failed,
@@ -277,10 +280,11 @@ static void renewed(const struct rpc_err *err, void *user)
 	}
 	s->device.lease = claim_lease(s->renew_res.usbip_renew_res_u.lease);
 	if (s->state == SESSION_RETURNING) {
-		s->returns++;
 		event_del(s->limit);
 		session_set_state(s, SESSION_UP);
-		log_info("connection to %s is back", s->config.host);
+		log_info("connection to %s is back, after %u s",
+			 s->config.host, contact_seconds(&s->contact));
+		contact_made(&s->contact);
 		set_timer(s->tick, s->device.lease * 1000 / PULSE_TICKS);
 		watch_begin(&s->watch, s->clnt);
 		s->config.restored(s->config.user);
@@ -394,6 +398,7 @@ static void claim_answered(struct session *s, const struct rpc_err *err)
 	s->handle = ok->session;
 	watch_learn(&s->watch, ok);
 	session_set_state(s, SESSION_UP);
+	contact_made(&s->contact);
 	set_timer(s->tick, s->device.lease * 1000 / PULSE_TICKS);
 	watch_begin(&s->watch, s->clnt);
 	s->config.claimed(s->config.user);
@@ -574,9 +579,9 @@ const struct claim_device *session_device(const struct session *s)
 	return &s->device;
 }
 
-unsigned int session_returns(const struct session *s)
+const struct contact *session_contact(const struct session *s)
 {
-	return s->returns;
+	return &s->contact;
 }
 
 struct rpcclnt *session_clnt(const struct session *s)

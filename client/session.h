@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "client/claim.h"
+#include "client/contact.h"
 #include "client/failure.h"
 #include "client/port.h"
 #include "rpc/usbip.h"
@@ -70,8 +71,7 @@ const char *session_state_str(enum session_state state);
 bool session_may_go(enum session_state from, enum session_state to);
 /* Valid from `claimed` on. */
 const struct claim_device *session_device(const struct session *s);
-/* Times that a lost connection was replaced. */
-unsigned int session_returns(const struct session *s);
+const struct contact *session_contact(const struct session *s);
 
 /* For calls of this session: NULL unless UP. */
 struct rpcclnt *session_clnt(const struct session *s);

@@ -7,10 +7,12 @@
 #define USBIP_CLIENT_SNAPSHOT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <time.h>
 
 #include "client/claim.h"
+#include "client/contact.h"
 #include "client/names.h"
 #include "client/port.h"
 #include "client/vhci.h"
@@ -20,12 +22,17 @@ struct snapshot {
 	const struct vhci_place *place;
 	unsigned int devnum;
 	const struct names *names;
-	const char *host;
-	const struct claim_device *device;
+	const char *host, *asked;	/* as the user named them */
+	const struct claim_device *device;	/* NULL: none was claimed yet */
+	bool persist;
 	time_t since;			/* 0: not attached yet */
 	const char *state, *session;
+	const struct contact *contact;
 	unsigned int reconnects;
-	const struct port_stats *stats;
+	uint64_t waits_since;		/* 0: it is not waited for */
+	unsigned int attempts;		/* since then */
+	const char *why;		/* it is not here yet */
+	const struct port_stats *stats;		/* NULL, as the next: see device */
 	const struct isoc *isoc;
 	size_t outstanding;
 };

@@ -5,11 +5,28 @@
  */
 #include "config.h"
 
+#include <netdb.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "client/ctl.h"
 #include "tests/integration/attach.h"
+
+/* The name service: where "target.test" is now. */
+static const char *named = "127.0.0.1";
+
+int __real_getaddrinfo(const char *node, const char *service,
+		       const struct addrinfo *hints, struct addrinfo **res);
+int __wrap_getaddrinfo(const char *node, const char *service,
+		       const struct addrinfo *hints, struct addrinfo **res);
+
+int __wrap_getaddrinfo(const char *node, const char *service,
+		       const struct addrinfo *hints, struct addrinfo **res)
+{
+	if (!strcmp(node, "target.test") && !(hints->ai_flags & AI_NUMERICHOST))
+		node = named;
+	return __real_getaddrinfo(node, service, hints, res);
+}
 
 /*
  * How many numbers this session has executed on the endpoint: as far back as
@@ -271,6 +288,25 @@ static void test_unlink(void)
 	detach(a);
 }
 
+/* As soon as there was an attempt: the lease is not long. */
+static bool outage_is_shown(const struct attachment *a)
+{
+	bool shown = false;
+
+	for (int i = 0; i < WAIT_MS / 10 && !shown && !fate.ended; i++) {
+		json_t *o = attachment_status(a);
+		json_t *c = json_object_get(o, "connection");
+
+		shown = json_is_false(json_object_get(c, "up")) &&
+			json_integer_value(json_object_get(c, "attempts")) &&
+			json_integer_value(json_object_get(c, "lease_left")) &&
+			json_integer_value(json_object_get(o, "reconnects"));
+		json_decref(o);
+		kernel_run(10);
+	}
+	return shown;
+}
+
 static void test_reconnect(void)
 {
 	uint16_t port = proxy_begin(base, daemon_port);
@@ -304,8 +340,9 @@ static void test_reconnect(void)
 	proxy_refuse(true);
 	proxy_cut();
 	uint64_t id = kernel_submit(0x81, USB_TRANSFER_BULK, 0, NULL, 512);
+	ok(outage_is_shown(a), "an outage is shown");
 	ok(!kernel_wait(id, 1000) && kernel_plugged() && !fate.ended,
-	   "an outage is waited out");
+	   "and waited out");
 	proxy_refuse(false);
 	const struct kernel_answer *r = kernel_wait(id, WAIT_MS);
 	ok(r && !r->status, "and over");
@@ -323,6 +360,31 @@ static void test_reconnect(void)
 	ok(a, "by then the target has taken the device back");
 	if (a)
 		detach(a);
+}
+
+static void test_moved(void)
+{
+	uint16_t port = proxy_begin(base, daemon_port);
+	const struct kernel_answer *r;
+	struct attachment *a;
+	uint64_t id;
+
+	daemon_host = "target.test";
+	a = attach("1-2", port);
+	proxy_move("127.0.0.2");
+	named = "127.0.0.2";
+	id = kernel_submit(0x81, USB_TRANSFER_BULK, 0, NULL, 512);
+	r = kernel_wait(id, WAIT_MS);
+	ok(r && !r->status && !fate.ended,
+	   "a target whose address has changed is found by its name");
+	proxy_cut();
+	r = kernel_wait(kernel_submit(0x81, USB_TRANSFER_BULK, 0, NULL, 512),
+			WAIT_MS);
+	ok(r && !r->status && proxy_accepted() == 3,
+	   "and from then on there (%u)", proxy_accepted());
+	detach(a);
+	proxy_end();
+	daemon_host = "127.0.0.1";
 }
 
 /* The session that the first CLAIM made is the one that the second gets. */
@@ -466,6 +528,7 @@ int main(int argc, char **argv)
 	test_unlink();
 	test_lost_claim();
 	test_reconnect();
+	test_moved();
 	test_slow_line();
 	test_ctl();
 	test_unplug();

@@ -23,11 +23,14 @@
 
 static struct event_base *base;
 static uint16_t daemon_port;
+static const char *daemon_host = "127.0.0.1";
+static unsigned int timeout_ms = 10000;
+static bool persist;
 static char ctl_dir[] = "/tmp/usbip-ctl-XXXXXX";
 
 /* What became of an attachment. */
 static struct fate {
-	bool attached, ended;
+	bool attached, waits, ended;
 	char text[512];
 	struct failure why;
 } fate;
@@ -35,6 +38,12 @@ static struct fate {
 static inline void on_attached(const char *text, void *user)
 {
 	fate.attached = true;
+	snprintf(fate.text, sizeof(fate.text), "%s", text);
+}
+
+static inline void on_waits(const char *text, void *user)
+{
+	fate.waits = true;
 	snprintf(fate.text, sizeof(fate.text), "%s", text);
 }
 
@@ -48,15 +57,17 @@ static inline struct attachment *begin(const char *device, uint16_t port)
 {
 	const struct attachment_config config = {
 		.base = base,
-		.host = "127.0.0.1",
+		.host = daemon_host,
 		.device = device,
 		.tcp_port = port,
 		.port = -1,
-		.timeout_ms = 10000,
+		.timeout_ms = timeout_ms,
+		.persist = persist,
 		.ctl_dir = ctl_dir,
 		.sysfs_dir = kernel_sysfs(),
 		.open = kernel_open,
 		.attached = on_attached,
+		.waits = on_waits,
 		.ended = on_ended,
 	};
 	struct attachment *a = NULL;

@@ -72,9 +72,11 @@ ok "attach, no name of a device" gives 2 "is no device" attach 127.0.0.1 usb1
 ok "attach, half a name" gives 2 "is no device" attach 127.0.0.1 46f4:1
 ok "attach, no time" gives 2 "1 to 3600" attach 127.0.0.1 1-1 --timeout 0
 ok "attach, follows for no time" gives 2 "1 to 1000000" attach 127.0.0.1 1-1 --follow 0
+ok "attach, persists and follows" gives 2 "without --follow" attach 127.0.0.1 1-1 --persist --follow 3
 if [ ! -e /dev/usbip-rpc-vhci ]; then
 	ok "attach, no module" gives 7 "modprobe usbip-rpc-vhci" attach $at -b 1-1
 	ok "the same in the foreground" gives 7 "modprobe" attach $at -b 1-1 --foreground
+	ok "and where it is to persist" gives 7 "modprobe" attach $at -b 1-1 --persist
 	ok "which claims nothing" gives 0 "^1-1 .*available" list $at
 fi
 ok "port, a wrong argument" gives 2 "takes no" port 1

@@ -53,7 +53,7 @@ static struct kernel {
 	size_t n_flushing;
 	size_t n_answers, n_twice;
 	bool plugged, unlink_on_error;
-	bool asleep;
+	bool asleep, full;
 	int before;
 	unsigned int n_plugs;
 	enum usb_speed speed;
@@ -183,6 +183,11 @@ void kernel_unlink(uint64_t id)
 	put_message(UNLINK, &s, NULL);
 }
 
+void kernel_full(bool yes)
+{
+	k.full = yes;
+}
+
 void kernel_unlink_on_error(bool yes)
 {
 	k.unlink_on_error = yes;
@@ -195,6 +200,8 @@ static int plug(struct vhci *v, enum usb_speed speed, int before,
 {
 	if (k.asleep)
 		return -EAGAIN;
+	if (k.full)
+		return -ENOSPC;
 	k.before = before;
 	k.n_plugs++;
 	k.plugged = true;

@@ -37,6 +37,8 @@ enum usb_speed kernel_speed(void);
 /* How often, and the port that was asked for the last time, or -1. */
 unsigned int kernel_plugs(void);
 int kernel_plugged_before(void);
+/* While it is full, nothing can be plugged in. */
+void kernel_full(bool yes);
 /* The system goes to sleep: it unplugs the device. And is awake again. */
 void kernel_sleep(void);
 void kernel_wake(void);

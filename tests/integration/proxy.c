@@ -6,6 +6,7 @@
 
 #include "tests/integration/proxy.h"
 
+#include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
@@ -145,25 +146,44 @@ static void acceptable(evutil_socket_t fd, short what, void *user)
 	bufferevent_socket_connect(pair->far, (struct sockaddr *)&to, sizeof(to));
 }
 
-uint16_t proxy_begin(struct event_base *base, uint16_t to)
+/* The port. */
+static uint16_t listen_at(const char *address, uint16_t port)
 {
 	struct sockaddr_in addr = {
 		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = htons(port),
+		.sin_addr.s_addr = inet_addr(address),
 	};
 	socklen_t len = sizeof(addr);
 
-	memset(&p, 0, sizeof(p));
-	LIST_INIT(&p.pairs);
-	p.base = base;
-	p.to = to;
 	p.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (p.fd < 0 || bind(p.fd, (struct sockaddr *)&addr, sizeof(addr)) ||
 	    listen(p.fd, 16) || getsockname(p.fd, (struct sockaddr *)&addr, &len))
 		abort();
-	p.accept = event_new(base, p.fd, EV_READ | EV_PERSIST, acceptable, NULL);
+	p.accept = event_new(p.base, p.fd, EV_READ | EV_PERSIST, acceptable,
+			     NULL);
 	event_add(p.accept, NULL);
 	return ntohs(addr.sin_port);
+}
+
+uint16_t proxy_begin(struct event_base *base, uint16_t to)
+{
+	memset(&p, 0, sizeof(p));
+	LIST_INIT(&p.pairs);
+	p.base = base;
+	p.to = to;
+	return listen_at("127.0.0.1", 0);
+}
+
+void proxy_move(const char *address)
+{
+	struct sockaddr_in addr;
+	socklen_t len = sizeof(addr);
+
+	if (getsockname(p.fd, (struct sockaddr *)&addr, &len))
+		abort();
+	proxy_end();
+	listen_at(address, ntohs(addr.sin_port));
 }
 
 void proxy_cut(void)

@@ -15,6 +15,9 @@ struct event_base;
 /* Relays to 127.0.0.1:to. The port that it listens at. There is one. */
 uint16_t proxy_begin(struct event_base *base, uint16_t to);
 void proxy_end(void);
+/* Cut what is connected, and be at this address from now on, at the same port:
+ * before, it is 127.0.0.1. */
+void proxy_move(const char *address);
 /* Cut what is connected, with a reset. */
 void proxy_cut(void);
 /* Cut it when so many more bytes have been relayed from the target. */

@@ -20,6 +20,7 @@ static enum fate {
 	REFUSED,		/* never begun */
 	FAILED,
 	ATTACHED,
+	WAITS,
 	SIGNALLED,
 	SILENT,			/* the loop ends, and nobody said anything */
 	KILLED,
@@ -52,6 +53,10 @@ static void begin(evutil_socket_t fd, short what, void *user)
 		break;
 	case ATTACHED:
 		a->config.attached("attached it", a->config.user);
+		end(a, FAILURE_NONE, "as asked");
+		break;
+	case WAITS:
+		a->config.waits("waiting for it", a->config.user);
 		end(a, FAILURE_NONE, "as asked");
 		break;
 	case SIGNALLED:
@@ -135,6 +140,9 @@ int main(void)
 	}
 	fate = ATTACHED;
 	ok(!helper_run(&options, &f) && !strcmp(said, "attached it"), "%s",
+	   said);
+	fate = WAITS;
+	ok(!helper_run(&options, &f) && !strcmp(said, "waiting for it"), "%s",
 	   said);
 	return tap_done();
 }
