@@ -24,7 +24,7 @@ static const char usage[] =
 "      --port N         call it port N (the lowest number that is free)\n"
 "      --tcp-port N     the target's service is at this TCP port: do not ask\n"
 "                       rpcbind\n"
-"      --isoc-buffer MS keep MS milliseconds of isochronous output (sound) ahead\n"
+"      --isoc-buffer MS keep MS milliseconds of isochronous data under way\n"
 "                       at the target, for networks with long round trips (0)\n"
 "      --timeout S      give up after S seconds (30)\n"
 "      --follow S       when it is unplugged at the target, or the target's service\n"

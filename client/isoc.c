@@ -19,6 +19,11 @@
  *   SET_INTERFACE waits until all is paid back (port.c), so that the end of a
  *   sound is heard.
  *
+ *   IN is read ahead: the target has requests for as much more than the driver
+ *   has made (port_isoc.c). Their answers come at the device's own rate, and go
+ *   to what the driver has submitted by then, so nothing is heard or seen later
+ *   than it has to be.
+ *
  * Gaps
  *   The target tells the frame that each URB began in, which is where the one
  *   before it ended, unless the endpoint had run dry. That is no gap where
@@ -27,15 +32,42 @@
 #include "client/isoc.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "client/port.h"
 #include "client/urb.h"
 
+/* An answer that waits for its URB. Packets and data lie in `rest`. */
+struct isoc_kept {
+	STAILQ_ENTRY(isoc_kept) link;
+	uint32_t actual, n_packets;
+	struct vhci_packet rest[];
+};
+
 void isoc_init(struct isoc *isoc, enum usb_speed speed, unsigned int ahead_ms)
 {
 	isoc->micro = speed >= USB_SPEED_HIGH;
 	isoc->ahead_us = ahead_ms * 1000ull;
+}
+
+void isoc_row_init(struct isoc_row *row)
+{
+	TAILQ_INIT(&row->wanted);
+	STAILQ_INIT(&row->kept);
+}
+
+void isoc_row_deinit(struct isoc_row *row)
+{
+	struct urb *urb;
+
+	while ((urb = TAILQ_FIRST(&row->wanted))) {
+		TAILQ_REMOVE(&row->wanted, urb, link);
+		urb_free(urb);
+	}
+	while (row->n_kept)
+		isoc_drop_first(row);
+	urb_free(row->like);
 }
 
 /* Frames, or microframes, from one packet to the next. */
@@ -132,4 +164,72 @@ bool isoc_lend(struct isoc *isoc, struct isoc_row *row, struct urb *urb,
 	for (uint32_t i = 0; i < urb->n_packets; i++)
 		isoc->packets[i] = (struct vhci_packet){ urb->lengths[i], 0 };
 	return true;
+}
+
+/* ---- reading ahead ------------------------------------------------------ */
+
+unsigned int isoc_ahead(const struct isoc *isoc, const struct urb *urb)
+{
+	uint64_t us = duration_us(isoc, urb);
+
+	return (unsigned int)((isoc->ahead_us + us - 1) / us);
+}
+
+bool isoc_is_alike(const struct urb *a, const struct urb *b)
+{
+	return a->n_packets == b->n_packets && a->interval == b->interval &&
+	       a->flags == b->flags &&
+	       !memcmp(a->lengths, b->lengths,
+		       a->n_packets * sizeof(*a->lengths));
+}
+
+void isoc_keep(struct isoc *isoc, struct isoc_row *row,
+	       const struct port_answer *a)
+{
+	size_t packets = a->n_packets * sizeof(*a->packets);
+	struct isoc_kept *kept = malloc(sizeof(*kept) + packets + a->actual);
+
+	if (!kept) {
+		isoc->stats.dropped += a->n_packets;
+		return;
+	}
+	kept->actual = a->actual;
+	kept->n_packets = a->n_packets;
+	memcpy(kept->rest, a->packets, packets);
+	if (a->actual)
+		memcpy(kept->rest + a->n_packets, a->data, a->actual);
+	STAILQ_INSERT_TAIL(&row->kept, kept, link);
+	row->n_kept++;
+}
+
+bool isoc_first_kept(const struct isoc_row *row, struct port_answer *a)
+{
+	const struct isoc_kept *kept = STAILQ_FIRST(&row->kept);
+
+	if (!kept)
+		return false;
+	*a = (struct port_answer){
+		.actual = kept->actual,
+		.data = (const uint8_t *)(kept->rest + kept->n_packets),
+		.n_packets = kept->n_packets,
+		.packets = kept->rest,
+	};
+	return true;
+}
+
+void isoc_drop_first(struct isoc_row *row)
+{
+	struct isoc_kept *kept = STAILQ_FIRST(&row->kept);
+
+	STAILQ_REMOVE_HEAD(&row->kept, link);
+	row->n_kept--;
+	free(kept);
+}
+
+void isoc_drop_kept(struct isoc *isoc, struct isoc_row *row)
+{
+	while (row->n_kept) {
+		isoc->stats.dropped += STAILQ_FIRST(&row->kept)->n_packets;
+		isoc_drop_first(row);
+	}
 }

@@ -9,14 +9,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <sys/queue.h>
+
+#include "client/urb.h"
 #include "client/usb.h"
 #include "client/vhci.h"
 
 struct port_answer;
-struct urb;
+struct isoc_kept;
 
 /* Of one endpoint. */
 struct isoc_row {
+	/* IN that is read ahead (port_isoc.c); kept: nobody wants it yet */
+	struct urb *like;	/* what is read, or NULL: never yet */
+	struct urb_list wanted;
+	STAILQ_HEAD(, isoc_kept) kept;
+	unsigned int n_wanted, n_kept, n_reading;
 	uint64_t lent_us;	/* of its URBs that are lent */
 	bool runs;		/* since the driver began, or began anew */
 	bool placed;		/* next_frame is known: */
@@ -28,6 +36,7 @@ struct isoc_stats {
 	uint64_t failed;	/* with an error, or no answer; late ones not */
 	uint64_t late;		/* came to the target when their time was over */
 	uint64_t gaps;		/* the endpoint had run dry when an URB came */
+	uint64_t dropped;	/* read ahead, and not wanted in the end */
 };
 
 /* More than the ear of anyone who plays along to it would bear. */
@@ -36,13 +45,16 @@ struct isoc_stats {
 /* Of a port. */
 struct isoc {
 	bool micro;		/* the bus has microframes */
-	uint64_t ahead_us;	/* as much may be lent */
+	uint64_t ahead_us;	/* as much may be lent, or is read ahead */
 	uint64_t lent_us;	/* sum over the rows */
 	struct isoc_stats stats;
 	struct vhci_packet packets[VHCI_PACKETS_MAX];
 };
 
 void isoc_init(struct isoc *isoc, enum usb_speed speed, unsigned int ahead_ms);
+void isoc_row_init(struct isoc_row *row);
+/* URBs that are wanted are freed. */
+void isoc_row_deinit(struct isoc_row *row);
 
 /* Does an answer fit the packets of its URB? */
 bool isoc_fits(const struct urb *urb, const struct port_answer *answer);
@@ -60,5 +72,19 @@ void isoc_stopped(struct isoc_row *row);
  */
 bool isoc_lend(struct isoc *isoc, struct isoc_row *row, struct urb *urb,
 	       struct port_answer *answer);
+
+/* So many URBs like this one are read ahead. */
+unsigned int isoc_ahead(const struct isoc *isoc, const struct urb *urb);
+/* Are their packets the same? */
+bool isoc_is_alike(const struct urb *a, const struct urb *b);
+/* Keep a copy of an answer that nobody wants yet. Without memory for it its
+ * packets are dropped, and counted. */
+void isoc_keep(struct isoc *isoc, struct isoc_row *row,
+	       const struct port_answer *answer);
+/* The first that was kept; it holds until isoc_drop_first(). */
+bool isoc_first_kept(const struct isoc_row *row, struct port_answer *answer);
+void isoc_drop_first(struct isoc_row *row);
+/* All that is kept is dropped, and counted. */
+void isoc_drop_kept(struct isoc *isoc, struct isoc_row *row);
 
 #endif

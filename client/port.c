@@ -24,12 +24,9 @@
  *   module's write() has run the handler), SETTLED (the unlinks were read,
  *   and are sent). All others are settled at once.
  *
- * Lending
- *   The kernel may have isochronous OUT URBs back as soon as they fly (isoc.c).
- *   SET_INTERFACE and SET_CONFIGURATION, which would cancel them at the target,
- *   wait for their answers; a RESET does not, as it may be what ends a hang.
+ * What is particular to isochronous URBs is in port_isoc.c.
  */
-#include "client/port.h"
+#include "client/port_impl.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -37,40 +34,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/rows.h"
 #include "common/log.h"
-#include "common/pool.h"
 
-#define ID_BUCKETS	256
 #define DELAY_FIRST_MS	5
 #define DELAY_MAX_MS	500
 /* So often a call may fail at the target without being taken. */
 #define TRIES_MAX	8
-
-struct port {
-	struct port_ops ops;
-	struct port_window window;
-	const struct answer_descriptors *descriptors;
-	struct rows rows;
-	struct urb_ids ids[ID_BUCKETS];
-	struct urb_list settling;
-	struct pool urbs;
-	size_t outstanding;
-	bool up;
-	bool blocked;			/* something waits for the window */
-	bool kicking;
-	uint32_t used_urbs;
-	uint64_t used_bytes;
-	uint32_t ackable_urbs;		/* sums over the rows */
-	uint64_t ackable_bytes;
-	struct port_stats stats;
-	struct isoc isoc;
-};
-
-static struct row *row_of(const struct urb *urb)
-{
-	return rows_find(&urb->port->rows, urb->endpoint, urb->stream);
-}
 
 struct port *port_new(const struct port_window *window,
 		      const struct answer_descriptors *descriptors,
@@ -85,7 +54,7 @@ struct port *port_new(const struct port_window *window,
 	p->window = *window;
 	p->descriptors = descriptors;
 	rows_init(&p->rows);
-	for (unsigned int i = 0; i < ID_BUCKETS; i++)
+	for (unsigned int i = 0; i < PORT_BUCKETS; i++)
 		LIST_INIT(&p->ids[i]);
 	TAILQ_INIT(&p->settling);
 	return p;
@@ -125,7 +94,7 @@ const struct port_stats *port_stats(const struct port *p)
 
 static void learn_id(struct port *p, struct urb *urb)
 {
-	LIST_INSERT_HEAD(&p->ids[urb->id % ID_BUCKETS], urb, by_id);
+	LIST_INSERT_HEAD(&p->ids[urb->id % PORT_BUCKETS], urb, by_id);
 	urb->known = true;
 	p->outstanding++;
 }
@@ -134,21 +103,20 @@ static struct urb *find_id(struct port *p, uint64_t id)
 {
 	struct urb *urb;
 
-	LIST_FOREACH(urb, &p->ids[id % ID_BUCKETS], by_id)
+	LIST_FOREACH(urb, &p->ids[id % PORT_BUCKETS], by_id)
 		if (urb->id == id)
 			return urb;
 	return NULL;
 }
 
-static void forget_id(struct port *p, struct urb *urb)
+void port_forget_id(struct port *p, struct urb *urb)
 {
 	LIST_REMOVE(urb, by_id);
 	urb->known = false;
 	p->outstanding--;
 }
 
-/* The kernel's answer; the only place that gives one for an urb. */
-static void give_back(struct urb *urb, const struct port_answer *a)
+void port_give_back(struct urb *urb, const struct port_answer *a)
 {
 	struct port *p = urb->port;
 	struct vhci_complete done = {
@@ -164,7 +132,7 @@ static void give_back(struct urb *urb, const struct port_answer *a)
 	};
 
 	assert(urb->known);
-	forget_id(p, urb);
+	port_forget_id(p, urb);
 	if (urb->in) {
 		p->stats.urbs_in++;
 		p->stats.bytes_in += a->actual;
@@ -279,39 +247,8 @@ static void answer_local(struct row *row, struct urb *urb)
 	};
 
 	TAILQ_REMOVE(&row->waiting, urb, link);
-	give_back(urb, &a);
+	port_give_back(urb, &a);
 	urb_free(urb);
-}
-
-/* The kernel has isochronous OUT URBs back, in order, as long as it may. */
-static void lend(struct port *p, struct row *row)
-{
-	struct port_answer a;
-	struct urb *urb;
-
-	TAILQ_FOREACH(urb, &row->flying, link) {
-		if (urb->kind != URB_ISOC || !urb->known)
-			continue;
-		if (!isoc_lend(&p->isoc, &row->isoc, urb, &a))
-			break;
-		give_back(urb, &a);
-	}
-}
-
-/* Would it cancel what the driver was told is done? */
-static bool waits_for_lent(const struct port *p, const struct urb *urb)
-{
-	return p->isoc.lent_us && (urb->kind == URB_SET_INTERFACE ||
-				   urb->kind == URB_SET_CONFIGURATION);
-}
-
-/* A state call: what a driver submits behind it begins anew. */
-static void stop_isoc(struct port *p)
-{
-	struct row *row;
-
-	STAILQ_FOREACH(row, &p->rows.all, link)
-		isoc_stopped(&row->isoc);
 }
 
 /* Send one that waits, if it may go. */
@@ -327,7 +264,7 @@ static bool kick_one(struct port *p, struct row *row)
 		answer_local(row, urb);
 		return true;
 	}
-	if (!p->up || waits_for_lent(p, urb))
+	if (!p->up || port_waits_for_lent(p, urb))
 		return false;
 	if (!fits(p, row, urb)) {
 		p->blocked = true;
@@ -340,9 +277,9 @@ static bool kick_one(struct port *p, struct row *row)
 	p->used_bytes += urb->length;
 	urb_set_state(urb, URB_FLYING);
 	if (send_urb(p, row, urb) && urb->kind == URB_ISOC)
-		lend(p, row);
+		port_lend(p, row);
 	if (urb_is_state_call(urb))
-		stop_isoc(p);
+		port_stop_isoc(p);
 	return true;
 }
 
@@ -368,12 +305,7 @@ static bool acks_are_due(const struct port *p)
 	       p->ackable_bytes > p->window.bytes / 2;
 }
 
-/*
- * Send what can go from `row`, and from all of them where room has become
- * free. What the target keeps for us is bounded: it is told in time. Does not
- * nest: an urb that is answered from in here is seen by the loop.
- */
-static void kick(struct port *p, struct row *row)
+void port_kick(struct port *p, struct row *row)
 {
 	if (p->kicking)
 		return;
@@ -395,12 +327,16 @@ static void kick(struct port *p, struct row *row)
 /* In its row, behind the others. */
 static void submit(struct port *p, struct urb *urb)
 {
-	struct row *row = row_of(urb);
+	struct row *row = port_row(urb);
 
-	isoc_submitted(&row->isoc, urb);
 	learn_id(p, urb);
+	if (port_reads_ahead(p, urb)) {
+		port_read(p, row, urb);
+		return;
+	}
+	isoc_submitted(&row->isoc, urb);
 	TAILQ_INSERT_TAIL(&row->waiting, urb, link);
-	kick(p, row);
+	port_kick(p, row);
 }
 
 void port_submit(struct port *p, const struct vhci_submit *s)
@@ -465,14 +401,16 @@ void port_unlink(struct port *p, uint64_t id)
 	if (!urb || urb->unlinked)
 		return;
 	urb->unlinked = true;
-	isoc_stopped(&row_of(urb)->isoc);
-	if (urb->state == URB_WAITING) {
-		struct row *row = row_of(urb);
+	isoc_stopped(&port_row(urb)->isoc);
+	if (urb->wanted) {
+		port_read_unlink(p, port_row(urb), urb);
+	} else if (urb->state == URB_WAITING) {
+		struct row *row = port_row(urb);
 
 		TAILQ_REMOVE(&row->waiting, urb, link);
-		give_back(urb, &cancelled);
+		port_give_back(urb, &cancelled);
 		urb_free(urb);
-		kick(p, row);
+		port_kick(p, row);
 	} else if (p->up) {
 		p->ops.unlink(urb, p->ops.user);
 	}
@@ -482,15 +420,16 @@ static void forget_row(struct port *p, struct row *row)
 {
 	struct urb *urb;
 
+	port_read_forget(p, row);
 	while ((urb = TAILQ_FIRST(&row->waiting))) {
 		TAILQ_REMOVE(&row->waiting, urb, link);
-		forget_id(p, urb);
+		port_forget_id(p, urb);
 		urb_free(urb);
 	}
 	TAILQ_FOREACH(urb, &row->flying, link) {
 		if (!urb->known)
 			continue;
-		forget_id(p, urb);
+		port_forget_id(p, urb);
 		if (!urb->unlinked && p->up)
 			p->ops.unlink(urb, p->ops.user);
 		urb->unlinked = true;
@@ -536,10 +475,10 @@ void port_settled(struct port *p)
 			continue;	/* answered while the kernel was read */
 		TAILQ_REMOVE(&p->settling, urb, settling);
 		urb_set_state(urb, URB_SETTLED);
-		advance(p, row_of(urb));
+		advance(p, port_row(urb));
 	}
 	STAILQ_FOREACH(row, &p->rows.all, link) {
-		kick(p, row);
+		port_kick(p, row);
 		awaited |= is_awaited(row);
 	}
 	if (awaited && p->up)
@@ -562,7 +501,7 @@ static void delay(struct port *p, struct urb *urb, enum port_verdict verdict)
 	for (unsigned int i = 1; i < urb->tries && ms < DELAY_MAX_MS; i++)
 		ms *= 2;
 	p->stats.delayed++;
-	row_of(urb)->held = true;
+	port_row(urb)->held = true;
 	urb_set_state(urb, URB_DELAYED);
 	p->ops.retry_in(ms < DELAY_MAX_MS ? ms : DELAY_MAX_MS, p->ops.user);
 }
@@ -583,7 +522,7 @@ void port_retry(struct port *p)
 			if (!send_urb(p, row, urb))
 				break;
 		}
-		kick(p, row);
+		port_kick(p, row);
 	}
 }
 
@@ -606,7 +545,7 @@ static bool deliver(struct urb *urb, const struct port_answer *a)
 	if ((urb->kind == URB_CONTROL && urb->in && a->actual) ||
 	    (urb->kind == URB_SET_CONFIGURATION && !a->status))
 		p->ops.heard(urb->setup, a->data, a->actual, p->ops.user);
-	give_back(urb, a);
+	port_give_back(urb, a);
 	if (!urb_stops(urb, a->status, a->actual))
 		return false;
 	urb_drop_data(urb);
@@ -618,7 +557,7 @@ static bool deliver(struct urb *urb, const struct port_answer *a)
 void port_answered(struct urb *urb, const struct port_answer *answer)
 {
 	struct port *p = urb->port;
-	struct row *row = row_of(urb);
+	struct row *row = port_row(urb);
 	bool isoc = urb->kind == URB_ISOC;
 	struct port_answer a = *answer;
 
@@ -645,15 +584,17 @@ void port_answered(struct urb *urb, const struct port_answer *answer)
 		rows_grant(&p->rows, urb->endpoints, (uint16_t)a.actual);
 	if (isoc)
 		isoc_answered(&p->isoc, &row->isoc, urb, &a);
-	if (urb->known && deliver(urb, &a))
+	if (urb->reads)
+		port_read_answered(p, row, urb, &a);
+	else if (urb->known && deliver(urb, &a))
 		return;
 	urb_drop_data(urb);
 	urb_set_state(urb, URB_SETTLED);
 	advance(p, row);
-	kick(p, row);
+	port_kick(p, row);
 	if (isoc) {
-		lend(p, row);
-		kick(p, &p->rows.endpoints[0]);	/* where a call may have waited for it */
+		port_lend(p, row);
+		port_kick(p, &p->rows.endpoints[0]);	/* where a call may have waited for it */
 	}
 }
 
@@ -690,5 +631,5 @@ void port_up(struct port *p)
 			resend(p, row);
 	STAILQ_FOREACH(row, &p->rows.all, link)
 		if (p->up)
-			kick(p, row);
+			port_kick(p, row);
 }

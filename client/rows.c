@@ -24,6 +24,7 @@ static void add_row(struct rows *rows, struct row *row, uint8_t endpoint,
 	row->next = 1;
 	TAILQ_INIT(&row->waiting);
 	TAILQ_INIT(&row->flying);
+	isoc_row_init(&row->isoc);
 	STAILQ_INSERT_TAIL(&rows->all, row, link);
 	if (stream)
 		SLIST_INSERT_HEAD(&rows->streams[stream % ROWS_BUCKETS], row,
@@ -56,6 +57,7 @@ void rows_deinit(struct rows *rows)
 		next = STAILQ_NEXT(row, link);
 		free_urbs(&row->waiting);
 		free_urbs(&row->flying);
+		isoc_row_deinit(&row->isoc);
 		if (row->stream)
 			free(row);
 	}

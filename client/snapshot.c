@@ -77,12 +77,13 @@ static json_t *isoc_json(const struct snapshot *s)
 
 	if (!n)
 		return json_null();
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 			 "in", (json_int_t)n->packets_in,
 			 "out", (json_int_t)n->packets_out,
 			 "failed", (json_int_t)n->failed,
 			 "late", (json_int_t)n->late,
 			 "gaps", (json_int_t)n->gaps,
+			 "dropped", (json_int_t)n->dropped,
 			 "buffer_ms", (json_int_t)(s->isoc->ahead_us / 1000),
 			 "ahead_ms", (json_int_t)(s->isoc->lent_us / 1000));
 }

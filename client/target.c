@@ -228,7 +228,7 @@ static void ask_rpcbind(struct target *t)
 	set_port(&t->addr, 111);
 	r = rpcb_find_new(&t->find, t->config.base,
 			  (struct sockaddr *)&t->addr.addr, t->addr.len,
-			  USBIP_PROGRAM, USBIP_V1, t->attempt_ms,
+			  USBIP_PROGRAM, USBIP_V1, IPPROTO_TCP, t->attempt_ms,
 			  found, t);
 	if (!r)
 		return;

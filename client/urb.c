@@ -80,6 +80,27 @@ struct urb *urb_new(struct port *port, struct pool *pool,
 	return urb;
 }
 
+struct urb *urb_new_reader(struct pool *pool, const struct urb *urb)
+{
+	size_t lengths = urb->n_packets * sizeof(uint32_t);
+	struct urb *reader = alloc_urb(pool, lengths);
+
+	if (!reader)
+		return NULL;
+	reader->port = urb->port;
+	reader->kind = urb->kind;
+	reader->reads = true;
+	reader->in = true;
+	reader->endpoint = urb->endpoint;
+	reader->flags = urb->flags;
+	reader->length = urb->length;
+	reader->interval = urb->interval;
+	reader->n_packets = urb->n_packets;
+	reader->lengths = (uint32_t *)reader->small;
+	memcpy(reader->lengths, urb->lengths, lengths);
+	return reader;
+}
+
 struct urb *urb_new_call(struct port *port, enum urb_kind kind, uint64_t id)
 {
 	struct urb *urb = alloc_urb(NULL, 0);

@@ -54,6 +54,8 @@ struct urb {
 	bool unlinked;
 	bool known;			/* is in the table by id */
 	bool lent;			/* ISOC: the kernel was told that it is done */
+	bool wanted;			/* ISOC: answered by what is read ahead */
+	bool reads;			/* ISOC: reads ahead; no URB of the kernel */
 	bool begins;			/* ISOC: its driver had not, or had stopped */
 	uint16_t stream;
 	uint16_t tries;			/* sent, and not taken */
@@ -88,6 +90,8 @@ LIST_HEAD(urb_ids, urb);
 /* In state WAITING, kind CONTROL, BULK, INTERRUPT or ISOC. NULL: out of memory. */
 struct urb *urb_new(struct port *port, struct pool *pool,
 		    const struct vhci_submit *s);
+/* Another one, of ours, that reads what `urb`, IN, reads. NULL: out of memory. */
+struct urb *urb_new_reader(struct pool *pool, const struct urb *urb);
 /* RESET, SUSPEND or RESUME */
 struct urb *urb_new_call(struct port *port, enum urb_kind kind, uint64_t id);
 struct urb *urb_new_streams(struct port *port, const struct vhci_streams *s);

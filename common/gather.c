@@ -16,7 +16,6 @@
 
 #include "common/pool.h"
 
-#define MARK 4				/* bytes of the record mark */
 #define LAST_FRAGMENT 0x80000000u
 
 struct gather *gather_new(struct pool *pool, bool by_ref)
@@ -61,7 +60,7 @@ struct gather *gather_free(struct gather *g)
 
 void gather_reset(struct gather *g)
 {
-	g->head_len = MARK;
+	g->head_len = GATHER_MARK;
 	g->n_refs = 0;
 }
 
@@ -134,7 +133,7 @@ static bool_t put_bytes(XDR *xdrs, const char *data, u_int len)
 
 static u_int position(XDR *xdrs)
 {
-	return gather_len(xdrs->x_private) - MARK;
+	return gather_len(xdrs->x_private) - GATHER_MARK;
 }
 
 static bool_t refuse_position(XDR *xdrs, u_int pos)
@@ -193,13 +192,28 @@ bool_t gather_ref(XDR *xdrs, const void *data, size_t len)
 
 int gather_finish(struct gather *g)
 {
-	size_t len = gather_len(g) - MARK;
+	size_t len = gather_len(g) - GATHER_MARK;
 	uint32_t mark;
 
 	if (len >= LAST_FRAGMENT)
 		return -EMSGSIZE;
 	mark = htonl(LAST_FRAGMENT | (uint32_t)len);
 	memcpy(g->head, &mark, sizeof(mark));
+	return 0;
+}
+
+int gather_replace(struct gather *g, size_t at, size_t old, const void *data,
+		   size_t len)
+{
+	size_t behind = g->head_len - at - old;
+
+	if (len > old && !extend(g, len - old))
+		return -ENOMEM;
+	memmove(g->head + at + len, g->head + at + old, behind);
+	memcpy(g->head + at, data, len);
+	g->head_len = at + len + behind;
+	for (unsigned int i = 0; i < g->n_refs; i++)
+		g->refs[i].at = g->refs[i].at + len - old;
 	return 0;
 }
 

@@ -20,6 +20,8 @@ struct pool;
 
 /* Shorter payloads are copied: that is cheaper than one more piece. */
 #define GATHER_REF_MIN 4096
+/* Bytes of the record mark, which a datagram goes without. */
+#define GATHER_MARK 4
 /* Payloads by reference in one message; more are copied. */
 #define GATHER_REFS 2
 
@@ -62,6 +64,10 @@ void gather_reset(struct gather *g);
 /* Write the mark. -EMSGSIZE: no fragment can be that long. */
 int gather_finish(struct gather *g);
 
+/* Put `data` in the place of the old bytes of head that begin at `at`, which
+ * are copied ones and before all payloads. -ENOMEM: nothing was changed. */
+int gather_replace(struct gather *g, size_t at, size_t old, const void *data,
+		   size_t len);
 /* Bytes in all, mark included. */
 size_t gather_len(const struct gather *g);
 /* The pieces from byte `skip` on, n at most; returns how many there are. */

@@ -73,6 +73,17 @@ static struct record *record_new(struct pool *pool, size_t size)
 	return rec;
 }
 
+struct record *record_copy(struct pool *pool, const void *data, size_t len)
+{
+	struct record *rec = record_new(pool, len);
+
+	if (!rec)
+		return NULL;
+	memcpy(rec->data, data, len);
+	rec->len = len;
+	return rec;
+}
+
 /* Make the record large enough for len bytes, which max allows. */
 static int grow(struct record_parser *p, size_t len)
 {

@@ -25,6 +25,8 @@ struct record {
 	uint8_t data[] __attribute__((aligned(8)));
 };
 
+/* One of these bytes, out of the pool where it fits. NULL: out of memory. */
+struct record *record_copy(struct pool *pool, const void *data, size_t len);
 struct record *record_ref(struct record *rec);
 /* Returns NULL. NULL is fine. */
 struct record *record_unref(struct record *rec);

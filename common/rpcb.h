@@ -46,11 +46,12 @@ typedef void (*rpcb_find_fn)(enum rpcb_why why, int error,
 			     const struct sockaddr *addr, socklen_t len,
 			     void *user);
 
-/* Ask rpcbind at `host` (an address with port 111 or another) over TCP. */
+/* Ask rpcbind at `host` (an address with port 111 or another) over TCP where
+ * the service is on protocol (IPPROTO_TCP, IPPROTO_UDP). */
 int rpcb_find_new(struct rpcb_find **findp, struct event_base *base,
 		  const struct sockaddr *host, socklen_t len,
-		  rpcprog_t prog, rpcvers_t vers, unsigned int timeout_ms,
-		  rpcb_find_fn done, void *user);
+		  rpcprog_t prog, rpcvers_t vers, int protocol,
+		  unsigned int timeout_ms, rpcb_find_fn done, void *user);
 struct rpcb_find *rpcb_find_free(struct rpcb_find *find);
 
 #endif

@@ -34,6 +34,7 @@ struct rpcb_find {
 	socklen_t len;
 	rpcprog_t prog;
 	rpcvers_t vers;
+	int protocol;		/* IPPROTO_TCP or IPPROTO_UDP */
 	rpcvers_t asked;	/* version of rpcbind's protocol, 4 down to 2 */
 	char *uaddr;		/* result of versions 4 and 3, or NULL */
 	u_long port;		/* result of version 2 */
@@ -103,23 +104,32 @@ static void set_port(struct sockaddr_storage *addr, uint16_t port)
 
 static void on_answer(const struct rpc_err *err, void *user);
 
+static const char *netid_of(const struct rpcb_find *find)
+{
+	bool v6 = find->host.ss_family == AF_INET6;
+
+	if (find->protocol == IPPROTO_UDP)
+		return v6 ? "udp6" : "udp";
+	return v6 ? "tcp6" : "tcp";
+}
+
 /* Ask by version find->asked. */
 static bool ask(struct rpcb_find *find)
 {
 	static const struct timeval unused;
 	CLIENT *handle = rpcclnt_handle(find->clnt);
-	char tcp[] = "tcp", tcp6[] = "tcp6", none[] = "";
+	char none[] = "";
 	struct rpcb args = {
 		.r_prog = find->prog,
 		.r_vers = find->vers,
-		.r_netid = find->host.ss_family == AF_INET6 ? tcp6 : tcp,
+		.r_netid = (char *)netid_of(find),
 		.r_addr = none,
 		.r_owner = none,
 	};
 	struct pmap pmap = {
 		.pm_prog = find->prog,
 		.pm_vers = find->vers,
-		.pm_prot = IPPROTO_TCP,
+		.pm_prot = find->protocol,
 	};
 
 	log_debug(LOG_TAG_NET, "rpcbind: asking by version %u", (unsigned int)find->asked);
@@ -215,8 +225,8 @@ CLEANUP_DEFINE(struct rpcb_find, rpcb_find_free);
 
 int rpcb_find_new(struct rpcb_find **findp, struct event_base *base,
 		  const struct sockaddr *host, socklen_t len,
-		  rpcprog_t prog, rpcvers_t vers, unsigned int timeout_ms,
-		  rpcb_find_fn done, void *user)
+		  rpcprog_t prog, rpcvers_t vers, int protocol,
+		  unsigned int timeout_ms, rpcb_find_fn done, void *user)
 {
 	_cleanup_(rpcb_find_freep) struct rpcb_find *find = NULL;
 	struct timeval tv = {
@@ -235,6 +245,7 @@ int rpcb_find_new(struct rpcb_find **findp, struct event_base *base,
 	find->len = len;
 	find->prog = prog;
 	find->vers = vers;
+	find->protocol = protocol;
 	find->asked = RPCBVERS4;
 	find->done = done;
 	find->user = user;

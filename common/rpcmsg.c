@@ -140,7 +140,6 @@ static void read_denied(struct reader *r, struct rpc_err *err)
 int rpcmsg_parse_reply(struct rpcmsg_reply *reply, const void *data, size_t len)
 {
 	struct reader r = { data, (const uint8_t *)data + len, false };
-	struct rpcmsg_auth verf;
 
 	memset(reply, 0, sizeof(*reply));
 	reply->xid = read_word(&r);
@@ -148,7 +147,7 @@ int rpcmsg_parse_reply(struct rpcmsg_reply *reply, const void *data, size_t len)
 		return -EBADMSG;
 	switch (read_word(&r)) {
 	case MSG_ACCEPTED:
-		read_auth(&r, &verf);
+		read_auth(&r, &reply->verf);
 		read_accepted(&r, &reply->err);
 		break;
 	case MSG_DENIED:

@@ -40,6 +40,7 @@ struct rpcmsg_sys {
 
 struct rpcmsg_reply {
 	uint32_t xid;
+	struct rpcmsg_auth verf;	/* all zero in one that is denied */
 	struct rpc_err err;	/* as clnt_geterr() has it */
 	size_t results;		/* begin here, with RPC_SUCCESS */
 };

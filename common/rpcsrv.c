@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * rpcsrv - the answering side of ONC RPC: service, listeners, connections.
- * What becomes of a record is rpcsrv_call.c's.
+ * rpcsrv - the answering side of ONC RPC: service and connections. What
+ * becomes of a record is rpcsrv_call.c's; where streams come from is
+ * rpcsrv_listen.c's, and datagrams rpcsrv_dgram.c's.
  *
  * A connection ends in one place, on_closing(), which the loop calls: so it
  * can be asked for from anywhere. One whose peer has sent all that it wants
@@ -12,7 +13,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -21,20 +21,8 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 
-/* Connections accepted at once, so that listeners do not keep the loop. */
-#define ACCEPTS 16
 /* Bytes of a record that comes out of a pool: a call with a packet of 512. */
 #define POOLED_RECORD 800
-/* Seconds until a listener tries again that could not accept. */
-#define ACCEPT_PAUSE 1
-
-struct rpcsrv_listener {
-	LIST_ENTRY(rpcsrv_listener) link;
-	struct rpcsrv *srv;
-	int fd;
-	struct event readable;
-	struct event again;	/* after an error that would repeat itself */
-};
 
 /* ---- connections -------------------------------------------------------- */
 
@@ -67,7 +55,8 @@ void rpcsrv_conn_close(struct rpcsrv_conn *conn)
 {
 	if (conn->state >= RPCSRV_CONN_CLOSING)
 		return;
-	stream_pause(&conn->stream, true);
+	if (!conn->dgram)
+		stream_pause(&conn->stream, true);
 	conn_set_state(conn, RPCSRV_CONN_CLOSING);
 	event_active(&conn->closing, EV_TIMEOUT, 1);
 }
@@ -84,7 +73,8 @@ static void shut(struct rpcsrv_conn *conn)
 	event_del(&conn->timer);
 	event_del(&conn->closing);
 	conn_set_state(conn, RPCSRV_CONN_CLOSED);
-	stream_deinit(&conn->stream);
+	if (!conn->dgram)
+		stream_deinit(&conn->stream);
 }
 
 static void on_closing(evutil_socket_t fd, short what, void *user)
@@ -92,6 +82,8 @@ static void on_closing(evutil_socket_t fd, short what, void *user)
 	struct rpcsrv_conn *conn = user;
 	struct rpcsrv *srv = conn->srv;
 
+	if (conn->state == RPCSRV_CONN_OPEN && (conn->trust || conn->n_calls))
+		return;		/* of datagrams, and in use again */
 	conn->n_calls++;	/* conn stays until the callback is over */
 	shut(conn);
 	if (srv->config.conn_closed)
@@ -101,8 +93,7 @@ static void on_closing(evutil_socket_t fd, short what, void *user)
 		conn_free(conn);
 }
 
-/* Does conn have as much under way as it may? */
-static bool is_full(const struct rpcsrv_conn *conn)
+bool rpcsrv_conn_is_full(const struct rpcsrv_conn *conn)
 {
 	const struct rpcsrv_limits *limits = &conn->srv->config.limits;
 	size_t held = conn->bytes + conn->stream.queued;
@@ -117,7 +108,10 @@ void rpcsrv_conn_update(struct rpcsrv_conn *conn)
 {
 	switch (conn->state) {
 	case RPCSRV_CONN_OPEN:
-		stream_pause(&conn->stream, is_full(conn));
+		if (!conn->dgram)
+			stream_pause(&conn->stream, rpcsrv_conn_is_full(conn));
+		else if (!conn->trust && !conn->n_calls)
+			event_active(&conn->closing, EV_TIMEOUT, 1);
 		break;
 	case RPCSRV_CONN_DRAINING:
 		if (!conn->n_calls && !conn->stream.queued)
@@ -192,8 +186,9 @@ static const struct stream_handlers conn_handlers = {
 	.failed = on_failed,
 };
 
-static void name_peer(struct rpcsrv_conn *conn, socklen_t len)
+static void name_peer(struct rpcsrv_conn *conn)
 {
+	socklen_t len = sizeof(conn->peer);
 	char host[NI_MAXHOST], port[NI_MAXSERV];
 
 	if (conn->peer.ss_family == AF_UNSPEC ||
@@ -205,13 +200,28 @@ static void name_peer(struct rpcsrv_conn *conn, socklen_t len)
 		snprintf(conn->name, sizeof(conn->name), "%.48s port %.6s", host, port);
 }
 
+int rpcsrv_conn_init(struct rpcsrv_conn *conn, struct rpcsrv *srv,
+		     const struct sockaddr_storage *peer)
+{
+	struct event_base *base = srv->config.base;
+
+	conn->srv = srv;
+	conn->state = RPCSRV_CONN_OPEN;
+	LIST_INIT(&conn->calls);
+	conn->peer = *peer;
+	name_peer(conn);
+	if (evtimer_assign(&conn->timer, base, on_timer, conn) ||
+	    event_assign(&conn->closing, base, -1, 0, on_closing, conn))
+		return -EINVAL;
+	return 0;
+}
+
 int rpcsrv_adopt(struct rpcsrv *srv, int fd)
 {
 	_cleanup_(cleanup_free) struct rpcsrv_conn *conn =
 		calloc(1, sizeof(*conn));
-	struct event_base *base = srv->config.base;
 	const struct stream_config config = {
-		.base = base,
+		.base = srv->config.base,
 		.record_max = srv->config.limits.record_small,
 		.fragments = srv->config.limits.fragments,
 		.ahead = srv->ahead,
@@ -219,20 +229,18 @@ int rpcsrv_adopt(struct rpcsrv *srv, int fd)
 		.handlers = &conn_handlers,
 		.user = conn,
 	};
-	socklen_t len = sizeof(conn->peer);
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
 	int r;
 
 	if (!conn)
 		return -ENOMEM;
-	conn->srv = srv;
-	conn->state = RPCSRV_CONN_OPEN;
-	LIST_INIT(&conn->calls);
-	if (getpeername(fd, (struct sockaddr *)&conn->peer, &len))
-		conn->peer.ss_family = AF_UNSPEC;
-	name_peer(conn, len);
-	if (evtimer_assign(&conn->timer, base, on_timer, conn) ||
-	    event_assign(&conn->closing, base, -1, 0, on_closing, conn))
-		return -EINVAL;
+	memset(&peer, 0, sizeof(peer));
+	if (getpeername(fd, (struct sockaddr *)&peer, &len))
+		peer.ss_family = AF_UNSPEC;
+	r = rpcsrv_conn_init(conn, srv, &peer);
+	if (r)
+		return r;
 	r = stream_init(&conn->stream, fd, &config);
 	if (r)
 		return r;
@@ -253,6 +261,11 @@ void *rpcsrv_conn_user(const struct rpcsrv_conn *conn)
 	return conn->user;
 }
 
+bool rpcsrv_conn_is_dgram(const struct rpcsrv_conn *conn)
+{
+	return conn->dgram;
+}
+
 const struct sockaddr *rpcsrv_conn_peer(const struct rpcsrv_conn *conn)
 {
 	return (const struct sockaddr *)&conn->peer;
@@ -265,7 +278,7 @@ const char *rpcsrv_conn_name(const struct rpcsrv_conn *conn)
 
 uint64_t rpcsrv_conn_received(const struct rpcsrv_conn *conn)
 {
-	return conn->stream.received;
+	return conn->dgram ? conn->received : conn->stream.received;
 }
 
 bool rpcsrv_conn_is_receiving(const struct rpcsrv_conn *conn)
@@ -280,7 +293,7 @@ bool rpcsrv_conn_is_open(const struct rpcsrv_conn *conn)
 
 void rpcsrv_conn_trust(struct rpcsrv_conn *conn)
 {
-	if (conn->trust++ || conn->state != RPCSRV_CONN_OPEN)
+	if (conn->trust++ || conn->state != RPCSRV_CONN_OPEN || conn->dgram)
 		return;
 	event_del(&conn->timer);
 	stream_set_record_max(&conn->stream,
@@ -295,17 +308,16 @@ bool rpcsrv_conn_distrust(struct rpcsrv_conn *conn)
 		return true;
 	if (conn->state != RPCSRV_CONN_OPEN)
 		return false;
-	set_timer(conn, conn->srv->config.limits.idle);
-	stream_set_record_max(&conn->stream,
-			      conn->srv->config.limits.record_small);
+	if (!conn->dgram) {
+		set_timer(conn, conn->srv->config.limits.idle);
+		stream_set_record_max(&conn->stream,
+				      conn->srv->config.limits.record_small);
+	}
 	rpcsrv_conn_update(conn);
 	return false;
 }
 
-/* ---- listeners ---------------------------------------------------------- */
-
-/* The same host, whichever port it uses. */
-static bool same_host(const struct sockaddr_storage *a,
+bool rpcsrv_same_host(const struct sockaddr_storage *a,
 		      const struct sockaddr_storage *b)
 {
 	if (a->ss_family != b->ss_family)
@@ -318,178 +330,6 @@ static bool same_host(const struct sockaddr_storage *a,
 			&((const struct sockaddr_in6 *)a)->sin6_addr,
 			&((const struct sockaddr_in6 *)b)->sin6_addr);
 	return false;
-}
-
-/*
- * Close the oldest connection that nobody vouches for, one that waits for
- * nothing first: so strangers who have all that there is do not keep others
- * out. false: there is none.
- */
-static bool evict_stranger(struct rpcsrv *srv)
-{
-	struct rpcsrv_conn *conn, *idle = NULL, *stranger = NULL;
-
-	LIST_FOREACH(conn, &srv->conns, link) {
-		if (conn->trust || conn->state >= RPCSRV_CONN_CLOSING)
-			continue;
-		stranger = conn;	/* new ones are put in front */
-		if (!conn->n_calls)
-			idle = conn;
-	}
-	if (idle)
-		stranger = idle;
-	if (stranger)
-		rpcsrv_conn_close(stranger);
-	return stranger;
-}
-
-/* May there be one more connection, from peer? */
-static bool make_room(struct rpcsrv *srv, const struct sockaddr_storage *peer)
-{
-	const struct rpcsrv_limits *limits = &srv->config.limits;
-	unsigned int n_open = 0, n_peer = 0;
-	struct rpcsrv_conn *conn;
-
-	LIST_FOREACH(conn, &srv->conns, link) {
-		if (conn->state >= RPCSRV_CONN_CLOSING)
-			continue;
-		n_open++;
-		n_peer += same_host(&conn->peer, peer);
-	}
-	if (n_peer >= limits->conns_peer)
-		return false;
-	return n_open < limits->conns || evict_stranger(srv);
-}
-
-/* A connection was not accepted. */
-static void note_refusal(struct rpcsrv *srv, const char *why)
-{
-	log_debug(LOG_TAG_NET, "a connection was refused: %s", why);
-	if (!srv->refusing)
-		log_warning("connections are being refused: %s", why);
-	srv->refusing = true;
-}
-
-static void open_reserve(struct rpcsrv *srv)
-{
-	srv->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
-
-/* Stop listening for a while. */
-static void pause_listener(struct rpcsrv_listener *l, const char *why)
-{
-	const struct timeval tv = { .tv_sec = ACCEPT_PAUSE };
-
-	note_refusal(l->srv, why);
-	event_del(&l->readable);
-	evtimer_add(&l->again, &tv);
-}
-
-/*
- * accept() failed. A connection that can not be had for want of a descriptor
- * stays in the backlog and wakes the loop until a stranger's has been closed
- * for it. Where there is no stranger it would do so for ever: there is one
- * descriptor in reserve, to accept it by and close it.
- */
-static void handle_accept_error(struct rpcsrv_listener *l, int error)
-{
-	struct rpcsrv *srv = l->srv;
-	int fd;
-
-	switch (error) {
-	case EMFILE:
-	case ENFILE:
-		if (evict_stranger(srv))
-			return;
-		if (srv->reserve < 0)
-			open_reserve(srv);
-		if (srv->reserve < 0) {
-			pause_listener(l, strerror(error));
-			return;
-		}
-		close(srv->reserve);
-		fd = accept(l->fd, NULL, NULL);
-		if (fd >= 0)
-			close(fd);
-		open_reserve(srv);
-		note_refusal(srv, strerror(error));
-		return;
-	case ENOBUFS:
-	case ENOMEM:
-		pause_listener(l, strerror(error));
-		return;
-	default:
-		/* Of the connection, not of the listener: see accept(2). */
-		if (error != EAGAIN && error != EINTR)
-			log_debug(LOG_TAG_NET, "accept: %s", strerror(error));
-	}
-}
-
-static void on_acceptable(evutil_socket_t lfd, short what, void *user)
-{
-	struct rpcsrv_listener *l = user;
-
-	for (int i = 0; i < ACCEPTS; i++) {
-		_cleanup_(cleanup_close) int fd = -1;
-		struct sockaddr_storage peer;
-		socklen_t len = sizeof(peer);
-
-		memset(&peer, 0, sizeof(peer));
-		fd = accept4(lfd, (struct sockaddr *)&peer, &len,
-			     SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd < 0) {
-			handle_accept_error(l, errno);
-			return;
-		}
-		if (!make_room(l->srv, &peer)) {
-			note_refusal(l->srv, "there are too many");
-			continue;
-		}
-		if (rpcsrv_adopt(l->srv, fd)) {
-			note_refusal(l->srv, strerror(ENOMEM));
-			continue;
-		}
-		steal_fd(&fd);
-		l->srv->refusing = false;
-	}
-}
-
-static void on_again(evutil_socket_t fd, short what, void *user)
-{
-	struct rpcsrv_listener *l = user;
-
-	event_add(&l->readable, NULL);
-}
-
-int rpcsrv_listen(struct rpcsrv *srv, int fd)
-{
-	_cleanup_(cleanup_free) struct rpcsrv_listener *l =
-		calloc(1, sizeof(*l));
-	int flags = fcntl(fd, F_GETFL);
-
-	if (!l)
-		return -ENOMEM;
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK))
-		return -errno;
-	l->srv = srv;
-	l->fd = fd;
-	if (event_assign(&l->readable, srv->config.base, fd,
-			 EV_READ | EV_PERSIST, on_acceptable, l) ||
-	    evtimer_assign(&l->again, srv->config.base, on_again, l) ||
-	    event_add(&l->readable, NULL))
-		return -ENOMEM;
-	LIST_INSERT_HEAD(&srv->listeners, l, link);
-	steal_ptr(l);
-	return 0;
-}
-
-static void listener_free(struct rpcsrv_listener *l)
-{
-	LIST_REMOVE(l, link);
-	event_del(&l->readable);
-	event_del(&l->again);
-	close(l->fd);
-	free(l);
 }
 
 /* ---- the service -------------------------------------------------------- */
@@ -509,49 +349,62 @@ void rpcsrv_limits_default(struct rpcsrv_limits *limits, size_t record_max)
 		.bytes = 2 * record_max,
 		.idle = 30,
 		.drain = 5,
+		.strangers = 256,
+		.strangers_peer = 64,
 	};
 }
 
 int rpcsrv_new(struct rpcsrv **srvp, const struct rpcsrv_config *config)
 {
-	struct rpcsrv *srv = calloc(1, sizeof(*srv));
+	_cleanup_(cleanup_free) struct rpcsrv *srv = calloc(1, sizeof(*srv));
+	int r;
 
 	if (!srv)
 		return -ENOMEM;
 	srv->config = *config;
 	LIST_INIT(&srv->listeners);
 	LIST_INIT(&srv->conns);
+	LIST_INIT(&srv->dgrams);
+	r = proof_init(&srv->proof);
+	if (r)
+		return r;
 	srv->ahead = malloc(STREAM_AHEAD);
-	if (!srv->ahead) {
-		free(srv);
+	if (!srv->ahead)
 		return -ENOMEM;
-	}
 	pool_init(&srv->calls, sizeof(struct rpcsrv_call));
 	pool_init(&srv->records, POOLED_RECORD);
 	pool_init(&srv->gathers, sizeof(struct gather));
-	open_reserve(srv);
-	*srvp = srv;
+	rpcsrv_open_reserve(srv);
+	*srvp = steal_ptr(srv);
 	return 0;
+}
+
+void rpcsrv_conn_discard(struct rpcsrv_conn *conn)
+{
+	struct rpcsrv_call *call;
+
+	conn->n_calls++;	/* conn stays until all are gone */
+	if (conn->state != RPCSRV_CONN_CLOSED)
+		shut(conn);
+	while ((call = LIST_FIRST(&conn->calls)))
+		rpcsrv_call_free(call);
+	conn_free(conn);
 }
 
 struct rpcsrv *rpcsrv_free(struct rpcsrv *srv)
 {
 	struct rpcsrv_listener *l;
+	struct rpcsrv_dgram *d;
 	struct rpcsrv_conn *conn;
-	struct rpcsrv_call *call;
 
 	if (!srv)
 		return NULL;
 	while ((l = LIST_FIRST(&srv->listeners)))
-		listener_free(l);
-	while ((conn = LIST_FIRST(&srv->conns))) {
-		conn->n_calls++;	/* conn stays until all are gone */
-		if (conn->state != RPCSRV_CONN_CLOSED)
-			shut(conn);
-		while ((call = LIST_FIRST(&conn->calls)))
-			rpcsrv_call_free(call);
-		conn_free(conn);
-	}
+		rpcsrv_listener_free(l);
+	while ((conn = LIST_FIRST(&srv->conns)))
+		rpcsrv_conn_discard(conn);
+	while ((d = LIST_FIRST(&srv->dgrams)))
+		rpcsrv_dgram_free(d);
 	pool_deinit(&srv->calls);
 	pool_deinit(&srv->records);
 	pool_deinit(&srv->gathers);

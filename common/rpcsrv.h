@@ -9,6 +9,18 @@
  * returns FALSE, and answers later with rpcsrv_reply(), from the same thread
  * and in any order. Nothing in here blocks, and a peer that sends half a
  * record or does not read its replies delays nobody else.
+ *
+ * Datagrams. A call is a datagram, and so is its reply. The connection of one
+ * is the address that it came from, at the socket that it came to: a
+ * stranger's is there while it has a call outstanding, a trusted one until it
+ * is distrusted. Nothing is kept of calls that were answered: what is asked
+ * for must be the same if it is asked for twice.
+ *
+ * Anybody can write anybody's address on a datagram. So a caller has proved
+ * its address only when it sends back what was sent there: a NULL call is
+ * answered with a verifier of AUTH_SHORT, which is then the caller's
+ * credential (RFC 5531, section 8.2). To who has not, no reply is longer than
+ * its call: AUTH_TOOWEAK is sent instead.
  */
 #ifndef USBIP_COMMON_RPCSRV_H
 #define USBIP_COMMON_RPCSRV_H
@@ -50,13 +62,24 @@ struct rpcsrv_limits {
 				 * until an untrusted connection is closed */
 	unsigned int drain;	/* seconds for the answers to a peer that has
 				 * closed its half of the connection */
+	unsigned int strangers;	/* addresses of datagrams that have a call
+				 * outstanding and no trust, at one socket */
+	unsigned int strangers_peer;	/* of one host */
 };
+
+/* Bytes of the longest datagram. */
+#define RPCSRV_DGRAM_MAX 65507
+/* Bytes of a reply by datagram that always passes in one piece. */
+#define RPCSRV_DGRAM_SAFE 1200
 
 struct rpcsrv_config {
 	struct event_base *base;
 	rpcprog_t prog;
 	rpcvers_t vers_low, vers_high;
 	rpcsrv_dispatch_fn dispatch;	/* of rpcgen -m */
+	/* By datagram, is this procedure for callers alone who have proved
+	 * their address? Others get AUTH_TOOWEAK. May be NULL: none is. */
+	bool (*needs_proof)(rpcproc_t proc);
 	struct rpcsrv_limits limits;
 	/* A connection ended; its deferred calls may still be answered
 	 * (the replies go nowhere). May be NULL. */
@@ -77,6 +100,8 @@ struct rpcsrv *rpcsrv_free(struct rpcsrv *srv);
 int rpcsrv_listen(struct rpcsrv *srv, int fd);
 /* Serve a connected stream socket, consumed on success. */
 int rpcsrv_adopt(struct rpcsrv *srv, int fd);
+/* Serve a datagram socket (IP or IPv6) that is bound, consumed on success. */
+int rpcsrv_listen_dgram(struct rpcsrv *srv, int fd);
 
 /*
  * From a service routine: keep this call for a later reply. The routine owns
@@ -107,12 +132,27 @@ void *rpcsrv_user(struct svc_req *rq);
  * shown. -ENODATA: the call has another credential. */
 int rpcsrv_cred(struct svc_req *rq, struct rpcmsg_sys *sys);
 
+/* Is the caller at the address that it calls from? Always true on a stream;
+ * on datagrams with a valid AUTH_SHORT, or from a trusted connection. */
+bool rpcsrv_is_proved(struct svc_req *rq);
+/*
+ * Bytes that the whole reply should have at most: SIZE_MAX on a stream. By
+ * datagram, of a caller that has proved its address, as many as the call had,
+ * or RPCSRV_DGRAM_SAFE if that is more; of any other as many as the call had.
+ * A transfer's reply may have RPCSRV_DGRAM_MAX where the caller asked for so
+ * much: it knows what passes. Above that, SYSTEM_ERR is sent.
+ */
+size_t rpcsrv_room(struct svc_req *rq);
+size_t rpcsrv_call_room(const struct rpcsrv_call *call);
+
 /* The connection of a call; valid while the call is or until conn_closed. */
 struct rpcsrv_conn *rpcsrv_conn(struct svc_req *rq);
 struct rpcsrv_conn *rpcsrv_call_conn(struct rpcsrv_call *call);
 /* A value of the owner's, NULL at first. */
 void rpcsrv_conn_set_user(struct rpcsrv_conn *conn, void *user);
 void *rpcsrv_conn_user(const struct rpcsrv_conn *conn);
+/* Is it one of datagrams? */
+bool rpcsrv_conn_is_dgram(const struct rpcsrv_conn *conn);
 /* The peer; AF_UNSPEC if it has no address. */
 const struct sockaddr *rpcsrv_conn_peer(const struct rpcsrv_conn *conn);
 /* The peer, as a log names it. */
@@ -130,7 +170,8 @@ bool rpcsrv_conn_is_open(const struct rpcsrv_conn *conn);
  */
 void rpcsrv_conn_trust(struct rpcsrv_conn *conn);
 bool rpcsrv_conn_distrust(struct rpcsrv_conn *conn);
-/* End a connection; its conn_closed runs from the loop, not from in here. */
+/* End a connection; its conn_closed runs from the loop, not from in here. One
+ * of datagrams is forgotten: the address's next datagram begins another. */
 void rpcsrv_conn_close(struct rpcsrv_conn *conn);
 
 #endif

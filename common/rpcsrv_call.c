@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/cleanup.h"
 #include "common/log.h"
@@ -63,10 +64,12 @@ static bool_t put_success(XDR *xdrs, struct rpc_msg *msg)
 		xdrs, msg->acpted_rply.ar_results.where);
 }
 
-static bool is_success(const struct rpc_msg *msg)
+/* With nothing to verify it by. */
+static bool is_plain_success(const struct rpc_msg *msg)
 {
 	return msg->rm_reply.rp_stat == MSG_ACCEPTED &&
-	       msg->acpted_rply.ar_stat == SUCCESS;
+	       msg->acpted_rply.ar_stat == SUCCESS &&
+	       msg->acpted_rply.ar_verf.oa_flavor == AUTH_NONE;
 }
 
 /* Encode msg as the reply to call; NULL: it can not be. */
@@ -81,10 +84,51 @@ static struct gather *encode_reply(struct rpcsrv_call *call,
 	gather_xdr(g, &xdrs);
 	msg->rm_xid = call->msg.xid;
 	msg->rm_direction = REPLY;
-	if (!(is_success(msg) ? put_success : xdr_replymsg)(&xdrs, msg) ||
+	if (!(is_plain_success(msg) ? put_success : xdr_replymsg)(&xdrs, msg) ||
 	    gather_finish(g))
 		return gather_free(g);
 	return g;
+}
+
+static bool is_proved(const struct rpcsrv_call *call)
+{
+	return call->proved || call->conn->trust || !call->conn->dgram;
+}
+
+/* Does the message fit in a datagram, and no more of it than the caller is to
+ * have? */
+static bool is_allowed(const struct rpcsrv_call *call, const struct gather *g)
+{
+	size_t max = is_proved(call) ? RPCSRV_DGRAM_MAX : call->rec->len;
+
+	return gather_len(g) - GATHER_MARK <= max;
+}
+
+/* What is sent in the place of g, which is too long; NULL: nothing. */
+static struct gather *shorten(struct rpcsrv_call *call, struct gather *g)
+{
+	struct rpc_msg msg = { .rm_direction = REPLY };
+
+	gather_free(g);
+	if (is_proved(call)) {
+		msg.rm_reply.rp_stat = MSG_ACCEPTED;
+		msg.acpted_rply.ar_verf = _null_auth;
+		msg.acpted_rply.ar_stat = SYSTEM_ERR;
+	} else {
+		msg.rm_reply.rp_stat = MSG_DENIED;
+		msg.rjcted_rply.rj_stat = AUTH_ERROR;
+		msg.rjcted_rply.rj_why = AUTH_TOOWEAK;
+	}
+	g = encode_reply(call, &msg, false);
+	return g && is_allowed(call, g) ? g : gather_free(g);
+}
+
+static void send_datagram(struct rpcsrv_call *call, struct gather *g)
+{
+	if (!is_allowed(call, g))
+		g = shorten(call, g);
+	if (g)
+		rpcsrv_dgram_send(call->conn, g);
 }
 
 static void send_reply(struct rpcsrv_call *call, struct gather *g)
@@ -95,6 +139,8 @@ static void send_reply(struct rpcsrv_call *call, struct gather *g)
 		  call->msg.xid, gather_len(g));
 	if (conn->state == RPCSRV_CONN_CLOSED)
 		gather_free(g);
+	else if (conn->dgram)
+		send_datagram(call, g);
 	else
 		stream_send(&conn->stream, g);
 }
@@ -135,7 +181,7 @@ void rpcsrv_reply_error(struct rpcsrv_call *call, enum accept_stat stat)
 	g = encode_reply(call, &msg, false);
 	if (g)
 		send_reply(call, g);
-	else
+	else if (!call->conn->dgram)
 		rpcsrv_conn_close(call->conn);	/* it would wait for ever */
 	end_call(call);
 }
@@ -243,9 +289,47 @@ static void deny_version(struct rpcsrv_call *call)
 	reply_now(&call->xprt, &msg);
 }
 
-/* AUTH_OK, or why the call is refused. */
-static enum auth_stat check_auth(const struct rpcmsg_call *msg)
+static uint64_t seconds(void)
 {
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+/* A cookie that a NULL call was answered with. */
+static enum auth_stat check_short(struct rpcsrv_call *call)
+{
+	const struct rpcsrv_conn *conn = call->conn;
+	const struct rpcmsg_call *msg = &call->msg;
+
+	if (!conn->dgram ||
+	    !proof_check(&conn->srv->proof, rpcsrv_conn_peer(conn), seconds(),
+			 msg->cred.body, msg->cred.len))
+		return AUTH_REJECTEDCRED;
+	if (msg->verf.flavor != AUTH_NONE || msg->verf.len)
+		return AUTH_BADVERF;
+	call->proved = true;
+	return AUTH_OK;
+}
+
+/* The caller is shown a way to prove where it is. */
+static void offer_proof(struct rpcsrv_call *call)
+{
+	const struct rpcsrv_conn *conn = call->conn;
+
+	if (!proof_make(&conn->srv->proof, rpcsrv_conn_peer(conn), seconds(),
+			call->cookie))
+		return;
+	call->xprt.xp_verf.oa_flavor = AUTH_SHORT;
+	call->xprt.xp_verf.oa_base = (char *)call->cookie;
+	call->xprt.xp_verf.oa_length = sizeof(call->cookie);
+}
+
+/* AUTH_OK, or why the call is refused. */
+static enum auth_stat check_auth(struct rpcsrv_call *call)
+{
+	const struct rpcmsg_call *msg = &call->msg;
 	struct rpcmsg_sys sys;
 
 	switch (msg->cred.flavor) {
@@ -257,6 +341,8 @@ static enum auth_stat check_auth(const struct rpcmsg_call *msg)
 		if (msg->verf.flavor != AUTH_NONE || msg->verf.len)
 			return AUTH_BADVERF;
 		return AUTH_OK;
+	case AUTH_SHORT:
+		return check_short(call);
 	case AUTH_TLS:
 		/* A probe is refused as an unknown flavor is: no TLS here. */
 		return msg->proc == NULLPROC ? AUTH_REJECTEDCRED : AUTH_BADCRED;
@@ -271,7 +357,7 @@ static void dispatch(struct rpcsrv_call *call)
 {
 	const struct rpcsrv_config *config = &call->conn->srv->config;
 	const struct rpcmsg_call *msg = &call->msg;
-	enum auth_stat why = check_auth(msg);
+	enum auth_stat why = check_auth(call);
 
 	if (why != AUTH_OK) {
 		svcerr_auth(&call->xprt, why);
@@ -286,6 +372,13 @@ static void dispatch(struct rpcsrv_call *call)
 				config->vers_high);
 		return;
 	}
+	if (config->needs_proof && config->needs_proof(msg->proc) &&
+	    !is_proved(call)) {
+		svcerr_auth(&call->xprt, AUTH_TOOWEAK);
+		return;
+	}
+	if (call->conn->dgram && msg->proc == NULLPROC)
+		offer_proof(call);
 	call->rq.rq_prog = msg->prog;
 	call->rq.rq_vers = msg->vers;
 	call->rq.rq_proc = msg->proc;
@@ -302,15 +395,20 @@ void rpcsrv_call_handle(struct rpcsrv_conn *conn, struct record *rec)
 	int r;
 
 	if (!call) {
-		log_warning("%s: out of memory, connection closed", conn->name);
 		record_unref(rec);
+		if (conn->dgram) {
+			rpcsrv_conn_update(conn);
+			return;
+		}
+		log_warning("%s: out of memory, connection closed", conn->name);
 		rpcsrv_conn_close(conn);
 		return;
 	}
 	r = rpcmsg_parse_call(&call->msg, rec->data, rec->len);
 	if (r < 0) {
 		log_debug(LOG_TAG_NET, "%s: a record that is no call", conn->name);
-		rpcsrv_conn_close(conn);
+		if (!conn->dgram)
+			rpcsrv_conn_close(conn);
 		rpcsrv_call_free(call);
 		return;
 	}
@@ -348,6 +446,26 @@ int rpcsrv_cred(struct svc_req *rq, struct rpcmsg_sys *sys)
 	if (call->msg.cred.flavor != AUTH_SYS)
 		return -ENODATA;
 	return rpcmsg_parse_sys(sys, &call->msg.cred);
+}
+
+bool rpcsrv_is_proved(struct svc_req *rq)
+{
+	return is_proved((struct rpcsrv_call *)rq->rq_xprt);
+}
+
+size_t rpcsrv_call_room(const struct rpcsrv_call *call)
+{
+	size_t len = call->rec->len;
+
+	if (!call->conn->dgram)
+		return SIZE_MAX;
+	return is_proved(call) && len < RPCSRV_DGRAM_SAFE ? RPCSRV_DGRAM_SAFE :
+	       len;
+}
+
+size_t rpcsrv_room(struct svc_req *rq)
+{
+	return rpcsrv_call_room((struct rpcsrv_call *)rq->rq_xprt);
 }
 
 struct rpcsrv_conn *rpcsrv_conn(struct svc_req *rq)

@@ -59,11 +59,11 @@ static uint32_t all_interfaces(const struct lusb_device *dev)
 	const struct descriptor_blob *config;
 	struct descriptor_interface i;
 	uint32_t mask = 0;
-	size_t offset = 0;
+	struct descriptor_walk walk = { 0 };
 
 	config = descriptors_config(&dev->info.descriptors, dev->configuration);
 	while (dev->configuration && config &&
-	       descriptor_next_interface(config, &offset, &i))
+	       descriptor_next_interface(config, &walk, &i))
 		mask |= 1u << i.number;
 	return mask;
 }
@@ -295,11 +295,11 @@ static int reset_interfaces(struct lusb_device *dev)
 {
 	const struct descriptor_blob *config;
 	struct descriptor_interface i;
-	size_t offset = 0;
+	struct descriptor_walk walk = { 0 };
 	int r = 0;
 
 	config = descriptors_config(&dev->info.descriptors, dev->configuration);
-	while (!r && config && descriptor_next_interface(config, &offset, &i))
+	while (!r && config && descriptor_next_interface(config, &walk, &i))
 		if (i.alternate == 1)
 			r = lusb_set_interface(dev, i.number, 0);
 	return r;

@@ -104,32 +104,34 @@ const struct descriptor_blob *descriptors_config(const struct descriptors *d,
 	return NULL;
 }
 
-/* The descriptor at *offset, which goes on behind it; NULL: no more. */
-static const uint8_t *next_descriptor(const struct descriptor_blob *config,
-				      size_t *offset)
-{
-	const uint8_t *p = config->data + *offset;
-
-	if (config->len - *offset < 2 || p[0] < 2 ||
-	    p[0] > config->len - *offset)
-		return NULL;
-	*offset += p[0];
-	return p;
-}
-
 static bool is_interface(const uint8_t *p)
 {
 	return p[1] == DT_INTERFACE && p[0] >= 9 &&
 	       p[2] < DESCRIPTOR_INTERFACES_MAX;
 }
 
+/* The descriptor that the walk has come to, and goes on behind; NULL: no more. */
+static const uint8_t *next_descriptor(const struct descriptor_blob *config,
+				      struct descriptor_walk *walk)
+{
+	const uint8_t *p = config->data + walk->offset;
+
+	if (config->len - walk->offset < 2 || p[0] < 2 ||
+	    p[0] > config->len - walk->offset)
+		return NULL;
+	walk->offset += p[0];
+	if (is_interface(p))
+		walk->interface = p;
+	return p;
+}
+
 bool descriptor_next_interface(const struct descriptor_blob *config,
-			       size_t *offset,
+			       struct descriptor_walk *walk,
 			       struct descriptor_interface *out)
 {
 	const uint8_t *p;
 
-	while ((p = next_descriptor(config, offset))) {
+	while ((p = next_descriptor(config, walk))) {
 		if (!is_interface(p))
 			continue;
 		out->number = p[2];
@@ -140,37 +142,22 @@ bool descriptor_next_interface(const struct descriptor_blob *config,
 	return false;
 }
 
-/* The interface that the descriptor which ends at `end` belongs to. */
-static const uint8_t *find_interface(const struct descriptor_blob *config,
-				     size_t end)
-{
-	const uint8_t *found = NULL, *p;
-	size_t offset = 0;
-
-	while (offset < end && (p = next_descriptor(config, &offset)))
-		if (is_interface(p))
-			found = p;
-	return found;
-}
-
 bool descriptor_next_endpoint(const struct descriptor_blob *config,
-			      size_t *offset, struct descriptor_endpoint *out)
+			      struct descriptor_walk *walk,
+			      struct descriptor_endpoint *out)
 {
-	const uint8_t *p, *interface;
+	const uint8_t *p;
 
-	while ((p = next_descriptor(config, offset))) {
+	while ((p = next_descriptor(config, walk))) {
 		if (p[1] != DT_ENDPOINT || p[0] < 7 || !(p[2] & 0x0f) ||
-		    p[2] & 0x70)
-			continue;
-		interface = find_interface(config, *offset);
-		if (!interface)
+		    p[2] & 0x70 || !walk->interface)
 			continue;
 		out->address = p[2];
 		out->attributes = p[3];
 		out->max_packet = get_le16(p + 4) & 0x7ff;
 		out->interval = p[6];
-		out->interface = interface[2];
-		out->alternate = interface[3];
+		out->interface = walk->interface[2];
+		out->alternate = walk->interface[3];
 		return true;
 	}
 	return false;

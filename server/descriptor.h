@@ -63,14 +63,18 @@ uint32_t descriptors_class(const struct descriptors *d);
 const struct descriptor_blob *descriptors_config(const struct descriptors *d,
 						 unsigned int value);
 
-/*
- * Walks: *offset is 0 at first and belongs to the walk. false: no more. Each
- * alternate setting is told for itself.
- */
+/* A walk along a configuration: all zero at first. */
+struct descriptor_walk {
+	size_t offset;
+	const uint8_t *interface;	/* the one before offset, or NULL */
+};
+
+/* false: no more. Each alternate setting is told for itself. */
 bool descriptor_next_interface(const struct descriptor_blob *config,
-			       size_t *offset,
+			       struct descriptor_walk *walk,
 			       struct descriptor_interface *out);
 bool descriptor_next_endpoint(const struct descriptor_blob *config,
-			      size_t *offset, struct descriptor_endpoint *out);
+			      struct descriptor_walk *walk,
+			      struct descriptor_endpoint *out);
 
 #endif

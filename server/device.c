@@ -98,7 +98,7 @@ static void find_endpoints(struct device *dev)
 {
 	const struct descriptor_blob *config;
 	struct descriptor_endpoint ep;
-	size_t offset = 0;
+	struct descriptor_walk walk = { 0 };
 	int row;
 
 	dev->exists = 0;
@@ -106,7 +106,7 @@ static void find_endpoints(struct device *dev)
 				    dev->configuration);
 	if (!dev->configuration || !config)
 		return;
-	while (descriptor_next_endpoint(config, &offset, &ep)) {
+	while (descriptor_next_endpoint(config, &walk, &ep)) {
 		if (ep.alternate != dev->alternates[ep.interface])
 			continue;
 		row = endpoint_row(ep.address);
@@ -335,13 +335,13 @@ static bool has_alternate(const struct device *dev, const struct urb *urb)
 {
 	const struct descriptor_blob *config;
 	struct descriptor_interface i;
-	size_t offset = 0;
+	struct descriptor_walk walk = { 0 };
 
 	config = descriptors_config(&dev->info->descriptors,
 				    dev->configuration);
 	if (!dev->configuration || !config)
 		return false;
-	while (descriptor_next_interface(config, &offset, &i))
+	while (descriptor_next_interface(config, &walk, &i))
 		if (i.number == urb->index && i.alternate == urb->value)
 			return true;
 	return false;

@@ -122,9 +122,9 @@ static bool has_class(const struct descriptors *d, unsigned int class)
 	if (descriptors_class(d) >> 16 == class)
 		return true;
 	for (unsigned int i = 0; i < d->n_configs; i++) {
-		size_t offset = 0;
+		struct descriptor_walk walk = { 0 };
 
-		while (descriptor_next_interface(&d->configs[i], &offset,
+		while (descriptor_next_interface(&d->configs[i], &walk,
 						 &interface))
 			if (interface.class_code >> 16 == class)
 				return true;

@@ -34,7 +34,7 @@ static bool fill_interfaces(const struct device *dev, usbip_device *out)
 	struct descriptor_interface i;
 	usbip_interface *list;
 	unsigned int n = 0;
-	size_t offset = 0;
+	struct descriptor_walk walk = { 0 };
 
 	config = descriptors_config(d, out->configuration);
 	if (!config && d->n_configs)
@@ -43,7 +43,7 @@ static bool fill_interfaces(const struct device *dev, usbip_device *out)
 	if (!list)
 		return false;
 	while (config && n < USBIP_INTERFACES_MAX &&
-	       descriptor_next_interface(config, &offset, &i)) {
+	       descriptor_next_interface(config, &walk, &i)) {
 		if (i.alternate)
 			continue;
 		list[n].number = i.number;

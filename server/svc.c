@@ -3,9 +3,10 @@
  * svc - the RPC service. Owns the engine's service object and the
  * registration; what calls do is proc_*.c's.
  *
- * All sockets have one port number, so that a firewall needs one rule. With
- * "any port" the first socket gets one from the system and the others have to
- * get the same: where that is taken, it is all tried again.
+ * Each address has a socket of TCP and one of UDP, and all of them have one
+ * port number, so that a firewall needs one number. With "any port" the first
+ * socket gets one from the system and the others have to get the same: where
+ * that is taken, it is all tried again.
  */
 #include "server/svc.h"
 
@@ -29,6 +30,8 @@
 #define TRIES 16
 /* Not URBs: RENEW, UNLINK, EVENTS. */
 #define CALLS_EXTRA 128
+/* A stream and a datagram one for each address. */
+#define SOCKETS (2 * SVC_LISTEN_MAX)
 
 /* Made by rpcgen, which declares it nowhere. */
 void usbip_program_1(struct svc_req *rq, SVCXPRT *xprt);
@@ -36,9 +39,9 @@ void usbip_program_1(struct svc_req *rq, SVCXPRT *xprt);
 struct svc {
 	struct rpcsrv *srv;
 	struct rpcb_reg *reg;
-	int fds[SVC_LISTEN_MAX];
+	int fds[SOCKETS];
 	size_t n_fds;
-	struct rpcb_addr addrs[SVC_LISTEN_MAX];
+	struct rpcb_addr addrs[SOCKETS];
 };
 
 CLEANUP_DEFINE(struct svc, svc_free);
@@ -58,39 +61,49 @@ static unsigned int port_of(const struct sockaddr_storage *ss)
 	return ntohs(((const struct sockaddr_in6 *)ss)->sin6_port);
 }
 
-/* A listening socket, or -errno. */
-static int listen_at(const struct sockaddr *sa, socklen_t len)
+/* A socket that is called at, or -errno. Of datagrams nobody else is to have
+ * a part, so they do without SO_REUSEADDR. */
+static int open_at(const struct sockaddr *sa, socklen_t len, int type)
 {
+	bool stream = type == SOCK_STREAM;
 	_cleanup_(cleanup_close) int fd = -1;
 	int one = 1;
 
-	fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(sa->sa_family, type | SOCK_CLOEXEC, 0);
 	if (fd < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+	    (stream &&
+	     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one))) ||
 	    (sa->sa_family == AF_INET6 &&
 	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one))) ||
-	    bind(fd, sa, len) || listen(fd, BACKLOG))
+	    bind(fd, sa, len) || (stream && listen(fd, BACKLOG)))
 		return -errno;
 	return steal_fd(&fd);
 }
 
+static const char *netid_of(int family, int type)
+{
+	if (type == SOCK_STREAM)
+		return family == AF_INET ? "tcp" : "tcp6";
+	return family == AF_INET ? "udp" : "udp6";
+}
+
 static int add_socket(struct svc *svc, struct sockaddr *sa, socklen_t len,
-		      unsigned int *port)
+		      int type, unsigned int *port)
 {
 	struct rpcb_addr *a = &svc->addrs[svc->n_fds];
 	socklen_t size = sizeof(a->addr);
 	int fd;
 
-	if (svc->n_fds == SVC_LISTEN_MAX)
+	if (svc->n_fds == SOCKETS)
 		return -E2BIG;
 	set_port(sa, *port);
-	fd = listen_at(sa, len);
+	fd = open_at(sa, len, type);
 	if (fd < 0)
 		return fd;
 	svc->fds[svc->n_fds++] = fd;
 	if (getsockname(fd, (struct sockaddr *)&a->addr, &size))
 		return -errno;
-	strcpy(a->netid, sa->sa_family == AF_INET ? "tcp" : "tcp6");
+	strcpy(a->netid, netid_of(sa->sa_family, type));
 	*port = port_of(&a->addr);
 	return 0;
 }
@@ -113,8 +126,13 @@ static int add_address(struct svc *svc, const char *address, int family,
 			  gai_strerror(r));
 		return -EINVAL;
 	}
-	for (ai = list; ai && !r; ai = ai->ai_next)
-		r = add_socket(svc, ai->ai_addr, ai->ai_addrlen, port);
+	for (ai = list; ai && !r; ai = ai->ai_next) {
+		r = add_socket(svc, ai->ai_addr, ai->ai_addrlen, SOCK_STREAM,
+			       port);
+		if (!r)
+			r = add_socket(svc, ai->ai_addr, ai->ai_addrlen,
+				       SOCK_DGRAM, port);
+	}
 	freeaddrinfo(list);
 	return r;
 }
@@ -165,6 +183,26 @@ static int open_sockets(struct svc *svc, const struct svc_config *config,
 	return r;
 }
 
+/* Who calls these by datagram has to be where it says: CLAIM takes a device,
+ * and the others have more to say than they are asked. */
+static bool needs_proof(rpcproc_t proc)
+{
+	return proc == USBIP_LIST || proc == USBIP_EVENTS ||
+	       proc == USBIP_CLAIM;
+}
+
+/* Where calls come to the i-th socket, which is the service's from now on. */
+static int serve_socket(struct svc *svc, size_t i)
+{
+	int r = svc->addrs[i].netid[0] == 'u' ?
+		rpcsrv_listen_dgram(svc->srv, svc->fds[i]) :
+		rpcsrv_listen(svc->srv, svc->fds[i]);
+
+	if (!r)
+		svc->fds[i] = -1;
+	return r;
+}
+
 static int serve(struct svc *svc, const struct svc_config *config)
 {
 	struct rpcsrv_config c = {
@@ -173,6 +211,7 @@ static int serve(struct svc *svc, const struct svc_config *config)
 		.vers_low = USBIP_V1,
 		.vers_high = USBIP_V1,
 		.dispatch = usbip_program_1,
+		.needs_proof = needs_proof,
 		.conn_closed = proc_conn_closed,
 		.user = config->target,
 	};
@@ -185,11 +224,8 @@ static int serve(struct svc *svc, const struct svc_config *config)
 	c.limits.calls = ss->max_urbs + ENDPOINT_ROWS + CALLS_EXTRA;
 	c.limits.bytes = 2 * (ss->max_bytes + record_max);
 	r = rpcsrv_new(&svc->srv, &c);
-	for (size_t i = 0; !r && i < n; i++) {
-		r = rpcsrv_listen(svc->srv, svc->fds[i]);
-		if (!r)
-			svc->fds[i] = -1;
-	}
+	for (size_t i = 0; !r && i < n; i++)
+		r = serve_socket(svc, i);
 	return r;
 }
 

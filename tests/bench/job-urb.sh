@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The guest's part of urb.sh: queues of URBs by usbtest, over usbip-rpc, then
-# over vhci_hcd.
+# The guest's part of urb.sh: queues of URBs by usbtest, over usbip-rpc and
+# usbip-rpcd, over usbip-rpc and rpc-peer, then over vhci_hcd.
 
 node_of() { # VID:PID: the newest such device
 	lsusb | sed -n "s|Bus \(...\) Device \(...\): ID $1.*|/dev/bus/usb/\1/\2|p" |
@@ -34,6 +34,14 @@ spawn rpcd usbip-rpcd -f --no-rpcbind --port 4000 -e /tmp/exports --backend fake
 modprobe usbip-rpc-vhci
 until_true 20 usbip-rpc list --tcp-port 4000 127.0.0.1
 usbip-rpc attach --tcp-port 4000 127.0.0.1 1-2
+until_true 20 is_bound
+queues rpcd "$(node_of 0525:a4a0)"
+usbip-rpc detach -p 0
+until_true 20 not is_bound
+
+spawn rpcpeer /lab/rpc-peer 4001
+sleep 1
+usbip-rpc attach --tcp-port 4001 127.0.0.1 1-1
 until_true 20 is_bound
 queues rpc "$(node_of 0525:a4a0)"
 usbip-rpc detach -p 0

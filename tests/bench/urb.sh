@@ -3,8 +3,10 @@
 #
 # What an URB costs: instructions from its submission by a driver to its
 # completion, all of it in one guest: driver, module, helper, TCP over the
-# loopback, usbip-rpcd with a device of its own (--backend fake). Beside it the
-# same driver over the kernel's vhci_hcd, TCP and usbip-peer.
+# loopback, rpc-peer. Beside it the same driver over the kernel's vhci_hcd, TCP
+# and usbip-peer. Both peers are as small as can be, so that the ratio is that of
+# what is on the controller. "all" is usbip-rpc with usbip-rpcd, and a device of
+# its own (--backend fake), in place of rpc-peer.
 #
 #	urb.sh [KERNEL]		6.1 (default), 6.12
 #
@@ -20,7 +22,8 @@ keep=$(mktemp -d "${TMPDIR:-/tmp}/bench.XXXXXX")
 trap 'rm -rf "$keep"' EXIT
 
 "$here/../vm/run" --count -1 -k "${1:-6.1}" -t 900 --keep "$keep" \
-	-a "${top_builddir:-.}/tests/bench/usbip-peer" "$here/job-urb.sh" \
+	-a "${top_builddir:-.}/tests/bench/usbip-peer" \
+	-a "${top_builddir:-.}/tests/bench/rpc-peer" "$here/job-urb.sh" \
 	>"$keep/tap" || {
 	cat "$keep/tap" >&2
 	exit 1
@@ -35,11 +38,13 @@ $1 == "urb" {
 	cost[$2, row] = $6
 }
 END {
-	printf "%-4s %7s %-4s %10s %10s %6s\n", "dir", "bytes", "",
-		"usbip-rpc", "vhci_hcd", "ratio"
+	printf "%-4s %7s %-4s %10s %10s %6s %10s\n", "dir", "bytes", "",
+		"usbip-rpc", "vhci_hcd", "ratio", "all"
 	for (i = 1; i <= n; i++) {
 		row = order[i]
-		printf "%s %10.2f %10.2f %6.2f\n", row, cost["rpc", row],
-			cost["vhci", row], cost["rpc", row] / cost["vhci", row]
+		printf "%s %10.2f %10.2f %6.2f %10.2f\n", row,
+			cost["rpc", row], cost["vhci", row],
+			cost["rpc", row] / cost["vhci", row],
+			cost["rpcd", row]
 	}
 }' "$keep/target.log"

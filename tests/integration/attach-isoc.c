@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Isochronous URBs through the whole helper but for the module, against a real
- * usbip-rpcd with the fake device "isoc": attach-isoc PORT. A packet of its
- * OUT endpoint takes 10 ms, which the helper takes for 1 ms.
+ * usbip-rpcd with the fake device "isoc": attach-isoc PORT. A packet of it
+ * takes 10 ms, which the helper takes for 1 ms.
  */
 #include "config.h"
 
@@ -149,31 +149,65 @@ static bool play(unsigned int urbs)
 	return good;
 }
 
-/* How often the device ran dry in a sound of so many URBs; -1: it failed. */
-static int sound(const char *name, uint16_t port, unsigned int isoc_ms)
+/* The same for what comes: is each packet there, and whole? */
+static bool record(unsigned int urbs)
+{
+	const struct kernel_answer *a;
+	uint64_t ids[QUEUE];
+	uint32_t number = 0;
+	bool good = true;
+
+	for (unsigned int n = 0; n < urbs + QUEUE; n++) {
+		if (n >= QUEUE) {
+			a = kernel_wait(ids[n % QUEUE], WAIT_MS);
+			good &= went(a);
+			for (int i = 0; good && i < PACKETS; i++)
+				good &= isoc_is(a->data + i * LENGTH, LENGTH,
+						number++);
+		}
+		if (n < urbs)
+			ids[n % QUEUE] = kernel_submit_isoc(IN, NULL, PACKETS,
+							    LENGTH);
+	}
+	return good;
+}
+
+/* What `port` says of it. */
+static json_int_t told(const struct attachment *a, const char *what)
+{
+	json_t *status = attachment_status(a);
+	json_int_t n = json_integer_value(json_object_get(
+		json_object_get(status, "isochronous"), what));
+
+	json_decref(status);
+	return n;
+}
+
+/* How often the device ran dry in so many URBs; -1: it failed. */
+static int stream(const char *name, uint16_t port, unsigned int isoc_ms,
+		  uint8_t endpoint)
 {
 	const unsigned int urbs = 40;
+	bool out = endpoint == OUT;
 	uint32_t n[3] = { 0 };
 	struct attachment *a;
 	unsigned int before;
-	json_t *status, *isoc;
 
 	kernel_begin(base);
 	a = attach(port, isoc_ms);
 	ok(a && set_alternate(1), "%s: attached", name);
-	before = executed(OUT);
-	ok(play(urbs), "%s: the driver has each URB back, in order", name);
-	ok(counts(OUT, n) && !n[1], "%s: no packet is wrong", name);
-	status = attachment_status(a);
-	isoc = json_object_get(status, "isochronous");
-	printf("# %s: ran dry %u times, %lld gaps, %lld ms ahead\n", name, n[2],
-	       (long long)json_integer_value(json_object_get(isoc, "gaps")),
-	       (long long)json_integer_value(json_object_get(isoc, "ahead_ms")));
-	ok(json_integer_value(json_object_get(isoc, "gaps")) == n[2],
-	   "%s: the gaps that are counted are those that were", name);
-	json_decref(status);
-	ok(set_alternate(0) && executed(OUT) == before + urbs,
-	   "%s: all is played to its end before the driver leaves", name);
+	before = executed(endpoint);
+	ok(out ? play(urbs) : record(urbs),
+	   "%s: the driver has each URB back, in order", name);
+	ok(counts(endpoint, n) && !n[1], "%s: no packet is wrong", name);
+	printf("# %s: ran dry %u times, %lld gaps, %lld dropped\n", name, n[2],
+	       (long long)told(a, "gaps"), (long long)told(a, "dropped"));
+	ok(told(a, "gaps") == n[2], "%s: the gaps that are counted are those "
+	   "that were", name);
+	ok(set_alternate(0), "%s: the driver leaves", name);
+	if (out)
+		ok(executed(OUT) == before + urbs,
+		   "%s: all was played to its end before that", name);
 	ok(!kernel_twice(), "%s: no URB came back twice", name);
 	detach(a);
 	kernel_end();
@@ -186,10 +220,14 @@ static void test_buffer(void)
 	int far, buffered;
 
 	proxy_delay(DELAY);
-	far = sound("far away", port, 0);
-	buffered = sound("far away, buffer", port, 60);
+	far = stream("OUT, far away", port, 0, OUT);
+	buffered = stream("OUT, far away, buffer", port, 60, OUT);
 	ok(far > 5, "without a buffer the device runs dry, %d times", far);
 	ok(!buffered, "with one it does not");
+	far = stream("IN, far away", port, 0, IN);
+	buffered = stream("IN, far away, buffer", port, 60, IN);
+	ok(far > 5, "IN: without a buffer, too, %d times", far);
+	ok(!buffered, "IN: with one it does not");
 	proxy_end();
 }
 
@@ -200,7 +238,7 @@ static void test_in(void)
 	bool good = true;
 
 	kernel_begin(base);
-	at = attach(daemon_port, 60);
+	at = attach(daemon_port, 0);
 	ok(at && set_alternate(1), "attached");
 	for (uint32_t n = 0; n < 20 * PACKETS; n += PACKETS) {
 		a = kernel_wait(kernel_submit_isoc(IN, NULL, PACKETS, LENGTH),

@@ -12,6 +12,7 @@ trap '[ -z "$daemon" ] || kill "$daemon" 2>/dev/null; rm -rf "$dir"' EXIT
 cat >"$dir/script" <<END
 device 1-1 isoc
 delay 1-1 0x01 10
+delay 1-1 0x81 10
 END
 echo "1-1 *" >"$dir/exports"
 "$top_builddir/server/usbip-rpcd" -f --no-rpcbind --listen 127.0.0.1 --lease 30 \

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * engine-host - the test service on TCP, registered with rpcbind; and look-ups.
+ * engine-host - the test service on TCP and UDP, registered with rpcbind; and look-ups.
  *
  *	engine-host serve		until SIGTERM; prints the port first
- *	engine-host find HOST PORT PROGRAM MS
+ *	engine-host find HOST PORT PROGRAM MS [udp]
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,18 +24,20 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* A listening socket; *addr is where, its port chosen if it is 0. */
-static int listen_at(struct sockaddr_storage *addr, socklen_t len)
+/* A socket of that type; *addr is where, its port chosen if it is 0. */
+static int socket_at(struct sockaddr_storage *addr, socklen_t len, int type)
 {
-	int fd = socket(addr->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(addr->ss_family, type | SOCK_CLOEXEC, 0);
 	int one = 1;
 
 	if (fd < 0)
 		die("socket");
 	if (addr->ss_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, (struct sockaddr *)addr, len) || listen(fd, 64) ||
+	if (type == SOCK_STREAM)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, (struct sockaddr *)addr, len) ||
+	    (type == SOCK_STREAM && listen(fd, 64)) ||
 	    getsockname(fd, (struct sockaddr *)addr, &len))
 		die("listen");
 	return fd;
@@ -52,7 +54,8 @@ static int serve(void)
 	struct event *term = evsignal_new(base, SIGTERM, stop, base);
 	struct service service;
 	struct rpcsrv_config config = service_config(&service, base);
-	struct rpcb_addr addrs[2] = { { .netid = "tcp" }, { .netid = "tcp6" } };
+	struct rpcb_addr addrs[4] = { { .netid = "tcp" }, { .netid = "tcp6" },
+				      { .netid = "udp" }, { .netid = "udp6" } };
 	struct sockaddr_in *sin = (struct sockaddr_in *)&addrs[0].addr;
 	struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)&addrs[1].addr;
 	struct rpcb_reg *reg;
@@ -61,15 +64,21 @@ static int serve(void)
 	sin6->sin6_family = AF_INET6;
 	config.limits.record_small = config.limits.record_max;
 	if (service_init(&service, &config) ||
-	    rpcsrv_listen(service.srv, listen_at(&addrs[0].addr, sizeof(*sin))))
+	    rpcsrv_listen(service.srv, socket_at(&addrs[0].addr, sizeof(*sin), SOCK_STREAM)))
 		die("service");
 	sin6->sin6_port = sin->sin_port;
-	if (rpcsrv_listen(service.srv, listen_at(&addrs[1].addr, sizeof(*sin6))))
+	addrs[2].addr = addrs[0].addr;
+	addrs[3].addr = addrs[1].addr;
+	if (rpcsrv_listen(service.srv, socket_at(&addrs[1].addr, sizeof(*sin6), SOCK_STREAM)) ||
+	    rpcsrv_listen_dgram(service.srv,
+				socket_at(&addrs[2].addr, sizeof(*sin), SOCK_DGRAM)) ||
+	    rpcsrv_listen_dgram(service.srv,
+				socket_at(&addrs[3].addr, sizeof(*sin6), SOCK_DGRAM)))
 		die("service");
 	service.auto_answer = true;
 	printf("%u\n", ntohs(sin->sin_port));
 	fflush(stdout);
-	if (rpcb_reg_new(&reg, base, USBIP_PROGRAM, USBIP_V1, addrs, 2))
+	if (rpcb_reg_new(&reg, base, USBIP_PROGRAM, USBIP_V1, addrs, 4))
 		die("rpcb_reg_new");
 	event_add(term, NULL);
 	event_base_dispatch(base);
@@ -134,7 +143,9 @@ static int find(char **argv)
 	}
 	if (rpcb_find_new(&search.find, search.base, (struct sockaddr *)&addr,
 			  addr.ss_family == AF_INET ? sizeof(*sin) : sizeof(*sin6),
-			  strtoul(argv[2], NULL, 0), 1, atoi(argv[3]), print_found, &search))
+			  strtoul(argv[2], NULL, 0), 1,
+			  argv[4] && !strcmp(argv[4], "udp") ? IPPROTO_UDP : IPPROTO_TCP,
+			  atoi(argv[3]), print_found, &search))
 		die("rpcb_find_new");
 	event_base_dispatch(search.base);
 	event_base_free(search.base);
@@ -147,7 +158,7 @@ int main(int argc, char **argv)
 	log_enable("net");
 	if (argc == 2 && !strcmp(argv[1], "serve"))
 		return serve();
-	if (argc == 6 && !strcmp(argv[1], "find"))
+	if ((argc == 6 || argc == 7) && !strcmp(argv[1], "find"))
 		return find(argv + 2);
 	fprintf(stderr, "see the source\n");
 	return 2;

@@ -33,7 +33,7 @@ static void test_good(void)
 	struct descriptor_interface i;
 	struct descriptor_endpoint ep;
 	struct descriptors d;
-	size_t offset = 0;
+	struct descriptor_walk walk = { 0 };
 	int n = 0;
 
 	ok(!descriptors_parse(&d, good, sizeof(good)) && d.n_configs == 2,
@@ -46,17 +46,17 @@ static void test_good(void)
 	config = descriptors_config(&d, 7);
 	ok(config == &d.configs[1] && !descriptors_config(&d, 2) &&
 	   !descriptors_config(&d, 0), "a configuration by its value");
-	while (descriptor_next_interface(&d.configs[0], &offset, &i))
+	while (descriptor_next_interface(&d.configs[0], &walk, &i))
 		n++;
 	ok(n == 3 && i.number == 1 && i.alternate == 1 &&
 	   i.class_code == 0x0a0000, "each setting of each interface");
-	offset = 0;
-	ok(descriptor_next_endpoint(&d.configs[0], &offset, &ep) &&
+	memset(&walk, 0, sizeof(walk));
+	ok(descriptor_next_endpoint(&d.configs[0], &walk, &ep) &&
 	   ep.address == 0x81 && ep.attributes == 2 && ep.max_packet == 512 &&
 	   ep.interface == 0 &&
-	   !descriptor_next_endpoint(&d.configs[0], &offset, &ep), "its endpoint");
-	offset = 0;
-	ok(descriptor_next_endpoint(config, &offset, &ep) &&
+	   !descriptor_next_endpoint(&d.configs[0], &walk, &ep), "its endpoint");
+	memset(&walk, 0, sizeof(walk));
+	ok(descriptor_next_endpoint(config, &walk, &ep) &&
 	   ep.address == 0x02 && ep.interval == 10, "and the other's");
 	descriptors_deinit(&d);
 }
@@ -113,12 +113,12 @@ static void test_damaged(void)
 			if (descriptors_parse(&d, bytes, len))
 				continue;
 			for (unsigned int c = 0; c < d.n_configs; c++) {
-				size_t o = 0;
+				struct descriptor_walk o = { 0 };
 
 				while (descriptor_next_interface(&d.configs[c],
 								 &o, &i))
 					n += i.number < DESCRIPTOR_INTERFACES_MAX;
-				o = 0;
+				memset(&o, 0, sizeof(o));
 				while (descriptor_next_endpoint(&d.configs[c],
 								&o, &ep))
 					n += !(ep.address & 0x70);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The isochronous URBs of a port against a scripted kernel and target: packets,
- * lending, gaps. What the port does is noted as words:
+ * lending, reading ahead, gaps. What the port does is noted as words:
  *   >N   URB N was sent        N=S  the kernel was answered: ok or an errno
  *   xN   its UNLINK was sent   >iface, iface=S  the same for SET_INTERFACE
+ *   <N   reader N of IN was sent       x<N  its UNLINK
  */
 #include "client/port.h"
 
@@ -22,8 +23,9 @@
 static struct port *port;
 static struct answer_descriptors descriptors;
 static char words[1024];
-static struct urb *sent[200];
+static struct urb *sent[200], *readers[200];	/* by id; by number */
 static struct vhci_complete last;
+static uint8_t last_byte;	/* of its data */
 static struct vhci_packet last_packets[PACKETS];
 
 static const char *word_of(uint64_t id)
@@ -46,6 +48,11 @@ static void say(const char *before, uint64_t id, const char *behind)
 
 static int on_submit(struct urb *urb, uint32_t acked, void *user)
 {
+	if (urb->reads) {
+		readers[urb->number] = urb;
+		say("<", urb->number, "");
+		return 0;
+	}
 	sent[urb->id] = urb;
 	say(">", urb->id, "");
 	return 0;
@@ -53,12 +60,16 @@ static int on_submit(struct urb *urb, uint32_t acked, void *user)
 
 static void on_unlink(struct urb *urb, void *user)
 {
-	say("x", urb->id, "");
+	if (urb->reads)
+		say("x<", urb->number, "");
+	else
+		say("x", urb->id, "");
 }
 
 static void on_complete(const struct vhci_complete *done, void *user)
 {
 	last = *done;
+	last_byte = done->actual && done->data ? done->data[done->actual - 1] : 0;
 	if (done->n_packets)
 		memcpy(last_packets, done->packets, sizeof(last_packets));
 	say("", done->id, !done->status ? "=ok" :
@@ -132,7 +143,7 @@ static void submit(uint8_t endpoint, uint64_t id, uint64_t to)
 }
 
 /* Full packets, the first `late` of them late; begun in this frame. */
-static void answer(uint64_t id, uint32_t frame, uint32_t late)
+static void answer_urb(struct urb *urb, uint32_t frame, uint32_t late)
 {
 	static const uint8_t data[PACKETS * LENGTH];
 	struct vhci_packet packets[PACKETS];
@@ -145,7 +156,35 @@ static void answer(uint64_t id, uint32_t frame, uint32_t late)
 	for (uint32_t i = 0; i < PACKETS; i++)
 		packets[i] = i < late ? (struct vhci_packet){ 0, -EXDEV } :
 					(struct vhci_packet){ LENGTH, 0 };
-	port_answered(sent[id], &a);
+	port_answered(urb, &a);
+}
+
+static void answer(uint64_t id, uint32_t frame, uint32_t late)
+{
+	answer_urb(sent[id], frame, late);
+}
+
+/* With data that says which one it was. */
+static void answer_reader(uint32_t number)
+{
+	uint8_t data[PACKETS * LENGTH];
+	struct vhci_packet packets[PACKETS];
+	struct port_answer a = {
+		.actual = sizeof(data), .data = data,
+		.n_packets = PACKETS, .packets = packets,
+		.start_frame = number * PACKETS,
+	};
+
+	memset(data, (int)number, sizeof(data));
+	for (uint32_t i = 0; i < PACKETS; i++)
+		packets[i] = (struct vhci_packet){ LENGTH, 0 };
+	port_answered(readers[number], &a);
+}
+
+static void cancel_reader(uint32_t number)
+{
+	port_answered(readers[number],
+		      &(struct port_answer){ .status = -ECONNRESET });
 }
 
 static void set_interface(void)
@@ -228,10 +267,6 @@ static void test_plain(void)
 	set_interface();
 	ok(did(">iface"), "and no call waits");
 	port_free(port);
-	begin(40);
-	submit(IN, 1, 3);
-	ok(did(">1 >2 >3"), "IN can not be lent");
-	port_free(port);
 }
 
 /* 40 ms: six URBs of 6 ms. */
@@ -261,6 +296,93 @@ static void test_lending(void)
 	answer(4, 118, 3);
 	ok(did("") && stats()->late == 3 && stats()->packets_out == 24,
 	   "its errors are counted, and nobody told");
+	port_free(port);
+}
+
+/* 12 ms: two URBs ahead of what is wanted. */
+static void test_reading(void)
+{
+	begin(12);
+	submit(IN, 1, 2);
+	ok(did("<1 <2 <3 <4"), "IN is read ahead of what is wanted");
+	answer_reader(1);
+	ok(did("1=ok") && last.actual == 60 && last_byte == 1 &&
+	   last_packets[5].length == LENGTH,
+	   "the first answer is the first URB's");
+	submit(IN, 3, 3);
+	ok(did("<5"), "each that is wanted lets another be sent");
+	answer_reader(2);
+	answer_reader(3);
+	answer_reader(4);
+	ok(did("2=ok 3=ok") && last_byte == 3, "what nobody wants yet");
+	submit(IN, 4, 4);
+	ok(did("4=ok <6") && last_byte == 4 && last.n_packets == PACKETS,
+	   "is kept for the one that will");
+	answer_reader(5);
+	answer_reader(6);
+	submit(IN, 5, 7);
+	ok(did("5=ok <7 6=ok <8 <9") && last_byte == 6, "more of it, in order");
+	port_down(port);
+	did("");
+	port_up(port);
+	ok(did("<7 <8 <9"), "readers are sent again over a new connection");
+	ok(!stats()->gaps && !stats()->dropped && stats()->packets_in == 36,
+	   "no gap, nothing dropped");
+	port_free(port);
+}
+
+static void test_reading_stops(void)
+{
+	begin(12);
+	submit(IN, 1, 2);
+	answer_reader(1);
+	did("");
+	port_unlink(port, 2);
+	ok(did("2=cancelled x<4 x<3 x<2"), "the last is unlinked: so are readers");
+	submit(IN, 3, 3);
+	ok(did("<5 <6 <7"), "then the driver begins anew");
+	answer_reader(2);
+	cancel_reader(3);
+	cancel_reader(4);
+	ok(did("") && stats()->dropped == 6, "what was read is dropped");
+	answer_reader(5);
+	answer_reader(6);
+	ok(did("3=ok") && last_byte == 5, "with data of its own");
+	set_interface();
+	ok(did(">iface x<7") && stats()->dropped == 12,
+	   "SET_INTERFACE with nothing wanted is an end, too");
+	cancel_reader(7);
+	submit(IN, 4, 4);
+	did("");
+	port_reset(port, 50);
+	ok(did(">50"), "but not where something is wanted");
+	cancel_reader(8);
+	ok(did("4=cancelled"), "which the target sees to");
+	port_forget(port);
+	ok(did("xiface x50 x<10 x<9") && !port_outstanding(port), "unplugged: readers end");
+	port_free(port);
+}
+
+static void test_reading_changes(void)
+{
+	struct vhci_packet packets[2] = { { LENGTH, 0 }, { LENGTH, 0 } };
+	struct vhci_submit s = {
+		.id = 9, .endpoint = IN, .transfer = USB_TRANSFER_ISOC,
+		.length = 2 * LENGTH, .interval = 1, .n_packets = 2,
+		.packets = packets,
+	};
+
+	begin(6);
+	submit(IN, 1, 1);
+	did("");
+	port_submit(port, &s);
+	ok(did("x<2 <3 <4 <5 <6") && readers[3]->n_packets == 2,
+	   "URBs of another length: others are read");
+	answer_reader(1);
+	ok(did("1=ok") && last_byte == 1, "the one before has its answer");
+	cancel_reader(2);
+	port_answered(readers[3], &(struct port_answer){ .status = -EPROTO });
+	ok(did("9=failed"), "and this one its own");
 	port_free(port);
 }
 
@@ -338,6 +460,9 @@ int main(void)
 	test_lies();
 	test_plain();
 	test_lending();
+	test_reading();
+	test_reading_stops();
+	test_reading_changes();
 	test_unlink();
 	test_state_call();
 	test_gaps();

@@ -45,7 +45,7 @@ static void bench_init(struct bench *b)
 	if (bind(b->lfd, (struct sockaddr *)&b->at, len) || listen(b->lfd, 4) ||
 	    getsockname(b->lfd, (struct sockaddr *)&b->at, &len) ||
 	    rpcb_find_new(&b->find, b->base, (struct sockaddr *)&b->at, len,
-			  PROGRAM, 1, 1000, on_found, b))
+			  PROGRAM, 1, IPPROTO_TCP, 1000, on_found, b))
 		abort();
 }
 

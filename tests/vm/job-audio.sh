@@ -50,7 +50,10 @@ heard() {
 }
 
 modprobe usbip-rpc-vhci
-modprobe snd-usb-audio
+modprobe snd-usb-audio 2>/dev/null || {
+	skip "a sound is heard" "this kernel has no driver of sound cards"
+	exit $lab_bad
+}
 /lab/sound make /tmp/sound.wav $seconds
 share
 ok "the card is there" until_true 20 there $vid

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * congest - how much may be on its way (RFC 5681, RFC 8085).
+ */
+#include "common/congest.h"
+
+#include <string.h>
+
+#define INITIAL_DATAGRAMS 10
+/* But no more bytes than this, or two datagrams (RFC 6928). */
+#define INITIAL_BYTES 14720
+#define MIN_DATAGRAMS 2
+/* What may be sent at once: timers are no finer than some milliseconds. */
+#define BURST_DATAGRAMS 10
+#define BURST_US 5000
+
+static size_t min_window(const struct congest *c)
+{
+	return MIN_DATAGRAMS * c->datagram;
+}
+
+static void set_window(struct congest *c, size_t window)
+{
+	if (window > CONGEST_MAX)
+		window = CONGEST_MAX;
+	if (window < min_window(c))
+		window = min_window(c);
+	c->window = window;
+}
+
+void congest_init(struct congest *c, size_t datagram, uint64_t now)
+{
+	size_t window = INITIAL_DATAGRAMS * datagram;
+
+	memset(c, 0, sizeof(*c));
+	c->datagram = datagram;
+	set_window(c, window < INITIAL_BYTES ? window : INITIAL_BYTES);
+	c->threshold = CONGEST_MAX;
+	c->credit = BURST_DATAGRAMS * datagram;
+	c->credited = now;
+}
+
+/* Bytes that may leave in so many microseconds: somewhat more than the window
+ * in a round trip, so that it is the window that holds (RFC 9002, 7.7). */
+static uint64_t paced(const struct congest *c, uint32_t srtt, uint64_t us)
+{
+	uint64_t window = c->window < c->threshold ? 2 * c->window :
+			  c->window + c->window / 4;
+
+	return window * us / srtt;
+}
+
+static uint64_t wait_for_credit(struct congest *c, uint32_t srtt, uint64_t now)
+{
+	int64_t burst = paced(c, srtt, BURST_US);
+	uint64_t us = now - c->credited;
+
+	if (burst < (int64_t)(BURST_DATAGRAMS * c->datagram))
+		burst = BURST_DATAGRAMS * c->datagram;
+	if (us > 10 * (uint64_t)srtt)
+		us = 10 * (uint64_t)srtt;	/* far more than the burst */
+	c->credit += paced(c, srtt, us);
+	c->credited = now;
+	if (c->credit > burst)
+		c->credit = burst;
+	if (c->credit > 0)
+		return 0;
+	return 1 + (uint64_t)-c->credit * srtt / paced(c, srtt, srtt);
+}
+
+uint64_t congest_wait(struct congest *c, size_t bytes, uint32_t srtt,
+		      uint64_t now)
+{
+	/* One is always let out, however large. */
+	if (c->in_flight && c->in_flight + bytes > c->window) {
+		c->limited = true;
+		return CONGEST_FULL;
+	}
+	return srtt ? wait_for_credit(c, srtt, now) : 0;
+}
+
+void congest_sent(struct congest *c, size_t bytes)
+{
+	c->in_flight += bytes;
+	c->credit -= bytes;
+}
+
+void congest_landed(struct congest *c, size_t bytes)
+{
+	c->in_flight -= bytes;
+	if (c->in_flight < c->window / 4)
+		c->limited = false;
+}
+
+void congest_answered(struct congest *c, size_t bytes)
+{
+	c->timeouts = 0;
+	if (c->limited) {
+		if (c->window < c->threshold)
+			set_window(c, c->window + bytes);
+		else
+			set_window(c, c->window + c->datagram * bytes / c->window);
+	}
+}
+
+void congest_lost(struct congest *c, bool timed_out, uint64_t sent,
+		  uint64_t now)
+{
+	if (sent <= c->cut)
+		return;		/* of what the window was cut for already */
+	c->cut = now;
+	c->threshold = c->window / 2;
+	if (c->threshold < min_window(c))
+		c->threshold = min_window(c);
+	c->timeouts = timed_out ? c->timeouts + 1 : 0;
+	set_window(c, c->timeouts > 1 ? 0 : c->threshold);
+}

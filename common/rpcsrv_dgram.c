@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * rpcsrv_dgram - the answering side of ONC RPC, by datagrams: one socket, and
+ * the addresses that call there.
+ *
+ * What came is copied into a record of its own size and handed to
+ * rpcsrv_call.c; what makes no sense, or comes from one stranger too many, is
+ * dropped, and its caller sends it again if it meant it. Nobody is waited for:
+ * a reply that the socket does not take waits in a short queue, and where that
+ * is full it is dropped as the network might have done.
+ */
+#include "common/rpcsrv_impl.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/log.h"
+
+#define BUCKETS 64
+/* Datagrams of one event, so that one socket does not keep the loop. */
+#define READS 32
+/* Replies that wait for the socket. */
+#define WAITING 256
+
+struct waiting {
+	STAILQ_ENTRY(waiting) link;
+	struct gather *message;
+	struct dgram_path path;
+};
+
+struct rpcsrv_dgram {
+	LIST_ENTRY(rpcsrv_dgram) link;
+	struct rpcsrv *srv;
+	int fd;
+	struct event readable, writable;
+	LIST_HEAD(, rpcsrv_conn) buckets[BUCKETS];
+	STAILQ_HEAD(, waiting) waiting;
+	unsigned int n_waiting;
+};
+
+/* ---- addresses ---------------------------------------------------------- */
+
+static unsigned int port_of(const struct sockaddr_storage *addr)
+{
+	return addr->ss_family == AF_INET ?
+	       ((const struct sockaddr_in *)addr)->sin_port :
+	       ((const struct sockaddr_in6 *)addr)->sin6_port;
+}
+
+/* Ports differ more than hosts do: of a host's, each session has one. */
+static unsigned int bucket_of(const struct sockaddr_storage *addr)
+{
+	unsigned int port = ntohs(port_of(addr));
+
+	return (port ^ port >> 6) % BUCKETS;
+}
+
+static bool same_peer(const struct sockaddr_storage *a,
+		      const struct sockaddr_storage *b)
+{
+	if (!rpcsrv_same_host(a, b) || port_of(a) != port_of(b))
+		return false;
+	return a->ss_family != AF_INET6 ||
+	       ((const struct sockaddr_in6 *)a)->sin6_scope_id ==
+	       ((const struct sockaddr_in6 *)b)->sin6_scope_id;
+}
+
+static struct rpcsrv_conn *find_conn(struct rpcsrv_dgram *d,
+				     const struct sockaddr_storage *peer)
+{
+	struct rpcsrv_conn *conn;
+
+	LIST_FOREACH(conn, &d->buckets[bucket_of(peer)], link)
+		if (conn->state == RPCSRV_CONN_OPEN &&
+		    same_peer(&conn->peer, peer))
+			return conn;
+	return NULL;
+}
+
+/* May there be one more stranger, from peer? */
+static bool has_room(struct rpcsrv_dgram *d,
+		     const struct sockaddr_storage *peer)
+{
+	const struct rpcsrv_limits *limits = &d->srv->config.limits;
+	unsigned int n = 0, n_peer = 0;
+	struct rpcsrv_conn *conn;
+
+	for (unsigned int i = 0; i < BUCKETS; i++)
+		LIST_FOREACH(conn, &d->buckets[i], link) {
+			if (conn->trust)
+				continue;
+			n++;
+			n_peer += rpcsrv_same_host(&conn->peer, peer);
+		}
+	return n < limits->strangers && n_peer < limits->strangers_peer;
+}
+
+static struct rpcsrv_conn *conn_new(struct rpcsrv_dgram *d,
+				    const struct sockaddr_storage *peer)
+{
+	struct rpcsrv_conn *conn;
+
+	if (!has_room(d, peer))
+		return NULL;
+	conn = calloc(1, sizeof(*conn));
+	if (!conn || rpcsrv_conn_init(conn, d->srv, peer)) {
+		free(conn);
+		return NULL;
+	}
+	conn->dgram = d;
+	LIST_INSERT_HEAD(&d->buckets[bucket_of(peer)], conn, link);
+	return conn;
+}
+
+/* ---- datagrams ---------------------------------------------------------- */
+
+static void handle_datagram(struct rpcsrv_dgram *d, const void *data,
+			    size_t len, const struct dgram_path *path)
+{
+	struct rpcsrv_conn *conn = find_conn(d, &path->peer);
+	struct record *rec;
+
+	if (!conn)
+		conn = conn_new(d, &path->peer);
+	if (!conn) {
+		log_debug(LOG_TAG_NET, "a stranger's datagram was dropped");
+		return;
+	}
+	conn->path = *path;
+	conn->received += len;
+	if (rpcsrv_conn_is_full(conn) ||
+	    (!conn->trust && len > d->srv->config.limits.record_small)) {
+		log_debug(LOG_TAG_NET, "%s: a datagram of %zu bytes too many",
+			  conn->name, len);
+		rpcsrv_conn_update(conn);
+		return;
+	}
+	rec = record_copy(POOL_SPARE_MAX ? &d->srv->records : NULL, data, len);
+	if (rec)
+		rpcsrv_call_handle(conn, rec);
+	else
+		rpcsrv_conn_update(conn);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *user)
+{
+	struct rpcsrv_dgram *d = user;
+	struct dgram_path path;
+	ssize_t len;
+
+	for (int i = 0; i < READS; i++) {
+		len = dgram_recv(fd, d->srv->ahead, DGRAM_BUFFER, &path);
+		if (len == -EAGAIN)
+			return;
+		if (len >= 0)
+			handle_datagram(d, d->srv->ahead, len, &path);
+		else
+			log_debug(LOG_TAG_NET, "datagrams: %s", strerror(-len));
+	}
+}
+
+static void free_first(struct rpcsrv_dgram *d)
+{
+	struct waiting *w = STAILQ_FIRST(&d->waiting);
+
+	STAILQ_REMOVE_HEAD(&d->waiting, link);
+	d->n_waiting--;
+	gather_free(w->message);
+	free(w);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *user)
+{
+	struct rpcsrv_dgram *d = user;
+	struct waiting *w;
+
+	while ((w = STAILQ_FIRST(&d->waiting))) {
+		if (dgram_send(fd, w->message, &w->path) == -EAGAIN) {
+			event_add(&d->writable, NULL);
+			return;
+		}
+		free_first(d);
+	}
+}
+
+/* The socket has no room: g waits, or is dropped. */
+static void queue(struct rpcsrv_conn *conn, struct gather *g)
+{
+	struct rpcsrv_dgram *d = conn->dgram;
+	struct waiting *w = NULL;
+
+	if (d->n_waiting < WAITING)
+		w = malloc(sizeof(*w));
+	if (!w || (!d->n_waiting && event_add(&d->writable, NULL))) {
+		log_debug(LOG_TAG_NET, "%s: a reply was dropped", conn->name);
+		gather_free(g);
+		free(w);
+		return;
+	}
+	w->message = g;
+	w->path = conn->path;
+	STAILQ_INSERT_TAIL(&d->waiting, w, link);
+	d->n_waiting++;
+}
+
+void rpcsrv_dgram_send(struct rpcsrv_conn *conn, struct gather *g)
+{
+	struct rpcsrv_dgram *d = conn->dgram;
+	int r = d->n_waiting ? -EAGAIN : dgram_send(d->fd, g, &conn->path);
+
+	if (r == -EAGAIN) {
+		queue(conn, g);
+		return;
+	}
+	if (r)
+		log_debug(LOG_TAG_NET, "%s: %s", conn->name, strerror(-r));
+	gather_free(g);
+}
+
+/* ---- life --------------------------------------------------------------- */
+
+int rpcsrv_listen_dgram(struct rpcsrv *srv, int fd)
+{
+	_cleanup_(cleanup_free) struct rpcsrv_dgram *d = calloc(1, sizeof(*d));
+	int r;
+
+	if (!d)
+		return -ENOMEM;
+	r = dgram_init_answering(fd);
+	if (r)
+		return r;
+	d->srv = srv;
+	d->fd = fd;
+	STAILQ_INIT(&d->waiting);
+	if (event_assign(&d->readable, srv->config.base, fd,
+			 EV_READ | EV_PERSIST, on_readable, d) ||
+	    event_assign(&d->writable, srv->config.base, fd, EV_WRITE,
+			 on_writable, d) ||
+	    event_add(&d->readable, NULL))
+		return -ENOMEM;
+	LIST_INSERT_HEAD(&srv->dgrams, d, link);
+	steal_ptr(d);
+	return 0;
+}
+
+void rpcsrv_dgram_free(struct rpcsrv_dgram *d)
+{
+	struct rpcsrv_conn *conn;
+
+	LIST_REMOVE(d, link);
+	for (unsigned int i = 0; i < BUCKETS; i++)
+		while ((conn = LIST_FIRST(&d->buckets[i])))
+			rpcsrv_conn_discard(conn);
+	event_del(&d->readable);
+	event_del(&d->writable);
+	while (d->n_waiting)
+		free_first(d);
+	close(d->fd);
+	free(d);
+}
