@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * proc - what all procedures need: whose call it is, for which session, and
- * how it is answered without data. And the ones that do nothing, or that this
- * version leaves out.
+ * how it is answered without data. And the one that does nothing.
  */
 #include "server/proc.h"
 
@@ -147,27 +146,6 @@ void proc_reply_stat(struct rpcsrv_call *call, usbip_stat stat)
 bool_t usbip_null_1_svc(void *args, void *res, struct svc_req *rq)
 {
 	return TRUE;
-}
-
-/* Not in this version: PROC_UNAVAIL, as RFC 5531 has it for what is not. */
-static bool_t leave_out(void *res, size_t size, struct svc_req *rq)
-{
-	memset(res, 0, size);
-	rpcsrv_reply_error(rpcsrv_defer(rq), PROC_UNAVAIL);
-	return FALSE;
-}
-
-bool_t usbip_stage_1_svc(usbip_stage_args *args, usbip_stat_res *res,
-			 struct svc_req *rq)
-{
-	xdr_free((xdrproc_t)xdr_usbip_stage_args, (char *)args);
-	return leave_out(res, sizeof(*res), rq);
-}
-
-bool_t usbip_fetch_1_svc(usbip_fetch_args *args, usbip_fetch_res *res,
-			 struct svc_req *rq)
-{
-	return leave_out(res, sizeof(*res), rq);
 }
 
 /* Results that were answered at once, by the dispatcher. */

@@ -388,6 +388,59 @@ void caller_submit_control(struct caller *c, struct caller_call *call,
 			rpcclnt_handle(c->clnt));
 }
 
+void caller_submit_pieces(struct caller *c, struct caller_call *call,
+			  uint8_t endpoint, uint32_t length, uint32_t number)
+{
+	call->bulk.buffer.type = endpoint & 0x80 ? USBIP_BUFFER_FETCHED :
+						   USBIP_BUFFER_STAGED;
+	call->bulk.buffer.usbip_buffer_u.length = length;
+	submit_bulk(c, call, endpoint, number);
+}
+
+usbip_stat caller_stage(struct caller *c, uint32_t endpoint, uint32_t number,
+			uint32_t offset, const void *piece, uint32_t length)
+{
+	usbip_stage_args args = {
+		{ c->session, endpoint, number }, offset, { 0, NULL }
+	};
+	struct caller_call call;
+
+	args.piece.piece_len = length;
+	args.piece.piece_val = (char *)(uintptr_t)piece;
+	caller_begin(c, &call);
+	usbip_stage_1(&args, &call.res.stat, rpcclnt_handle(c->clnt));
+	if (caller_wait(&call))
+		die("STAGE");
+	caller_end(&call, NULL);
+	return call.res.stat.status;
+}
+
+usbip_stat caller_fetch(struct caller *c, uint32_t endpoint, uint32_t number,
+			uint32_t offset, void *data, uint32_t *length)
+{
+	usbip_fetch_args args = {
+		{ c->session, endpoint, number }, offset, *length
+	};
+	struct caller_call call;
+	usbip_fetch_res *res = &call.res.fetch;
+	usbip_stat stat;
+
+	caller_begin(c, &call);
+	usbip_fetch_1(&args, res, rpcclnt_handle(c->clnt));
+	if (caller_wait(&call))
+		die("FETCH");
+	stat = res->status;
+	*length = 0;
+	if (stat == USBIP_OK) {
+		*length = res->usbip_fetch_res_u.piece.piece_len;
+		if (data && *length)
+			memcpy(data, res->usbip_fetch_res_u.piece.piece_val,
+			       *length);
+	}
+	caller_end(&call, (xdrproc_t)xdr_usbip_fetch_res);
+	return stat;
+}
+
 int caller_result(struct caller_call *call, void *data, size_t length,
 		  int *xfer)
 {

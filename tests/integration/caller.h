@@ -69,6 +69,7 @@ struct caller_call {
 		usbip_transfer_res transfer;
 		usbip_isoc_res isoc;
 		usbip_state_res state;
+		usbip_fetch_res fetch;
 	} res;
 	usbip_control_args control;
 	usbip_bulk_args bulk;
@@ -102,6 +103,15 @@ void caller_submit_interrupt(struct caller *c, struct caller_call *call,
 			     uint8_t endpoint, uint32_t length, uint32_t number);
 void caller_submit_control(struct caller *c, struct caller_call *call,
 			   const uint8_t *setup, void *data, uint32_t number);
+
+/* With the data by pieces: STAGED on OUT endpoints, FETCHED on IN ones. */
+void caller_submit_pieces(struct caller *c, struct caller_call *call,
+			  uint8_t endpoint, uint32_t length, uint32_t number);
+usbip_stat caller_stage(struct caller *c, uint32_t endpoint, uint32_t number,
+			uint32_t offset, const void *piece, uint32_t length);
+/* OK: *length bytes came. data: NULL, or as many as are asked for. */
+usbip_stat caller_fetch(struct caller *c, uint32_t endpoint, uint32_t number,
+			uint32_t offset, void *data, uint32_t *length);
 
 /* Of a transfer that is done: bytes, or -1 and *xfer says why (-2: the call
  * itself failed, *xfer is then the usbip_stat). data: NULL, or length bytes. */
