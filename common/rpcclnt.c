@@ -7,15 +7,9 @@
  *
  * A callback may make calls, and may free the client: what comes after a
  * callback in here looks at `gone` first.
- *
- * A call that a peer has refused by datagram, since its address was not proved
- * or no longer is, waits until a NULL call has brought another cookie, gets it
- * written into its header, and goes again under another id: that late copies
- * of the refusal are not for it.
  */
 #include "common/rpcclnt_impl.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,12 +18,6 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/payload.h"
-
-/* Bytes of a call's header before its credential, and of the latter's own. */
-#define BEFORE_CRED (6 * BYTES_PER_XDR_UNIT)
-#define CRED_HEADER (2 * BYTES_PER_XDR_UNIT)
-/* For the NULL call that brings a new cookie. */
-#define PROVE_TIMEOUT_MS 10000
 
 /* ---- calls -------------------------------------------------------------- */
 
@@ -41,6 +29,24 @@ static struct rpcclnt_call *find_call(struct rpcclnt *clnt, uint32_t xid)
 		if (call->xid == xid)
 			return call;
 	return NULL;
+}
+
+/* An id that no outstanding call has. */
+static uint32_t next_xid(struct rpcclnt *clnt)
+{
+	while (find_call(clnt, clnt->xid))
+		clnt->xid++;
+	return clnt->xid++;
+}
+
+void rpcclnt_rename(struct rpcclnt_call *call)
+{
+	struct rpcclnt *clnt = call->clnt;
+
+	LIST_REMOVE(call, bucket);
+	call->xid = next_xid(clnt);
+	LIST_INSERT_HEAD(&clnt->buckets[call->xid % RPCCLNT_BUCKETS], call,
+			 bucket);
 }
 
 /* Nobody waits for the call any more, and it waits for nothing: it is gone. */
@@ -136,116 +142,6 @@ static bool finish_call(struct rpcclnt_call *call, struct rpcmsg_reply *reply,
 	return run_done(clnt, &reply->err, rec, done, user);
 }
 
-/* ---- proofs ------------------------------------------------------------- */
-
-static void keep_cookie(struct rpcclnt *clnt, const struct rpcmsg_auth *verf)
-{
-	if (verf->flavor != AUTH_SHORT || !verf->len)
-		return;
-	memcpy(clnt->cookie, verf->body, verf->len);
-	clnt->cookie_len = verf->len;
-}
-
-/* The credential of AUTH_SHORT, to be written to a call. Returns its bytes. */
-static size_t make_cred(const struct rpcclnt *clnt,
-			uint8_t cred[CRED_HEADER + MAX_AUTH_BYTES])
-{
-	const uint32_t header[] = { htonl(AUTH_SHORT), htonl(clnt->cookie_len) };
-	size_t len = RNDUP(clnt->cookie_len);
-
-	memset(cred, 0, CRED_HEADER + len);
-	memcpy(cred, header, sizeof(header));
-	memcpy(cred + CRED_HEADER, clnt->cookie, clnt->cookie_len);
-	return CRED_HEADER + len;
-}
-
-/* An id that no outstanding call has. */
-static uint32_t next_xid(struct rpcclnt *clnt)
-{
-	while (find_call(clnt, clnt->xid))
-		clnt->xid++;
-	return clnt->xid++;
-}
-
-/* Write the new cookie into a call, and another id. */
-static bool renew_header(struct rpcclnt_call *call)
-{
-	struct rpcclnt *clnt = call->clnt;
-	uint8_t cred[CRED_HEADER + MAX_AUTH_BYTES];
-	size_t len = make_cred(clnt, cred);
-	uint32_t xid;
-
-	if (gather_replace(call->message, GATHER_MARK + BEFORE_CRED, call->cred,
-			   cred, len))
-		return false;
-	call->cred = len;
-	LIST_REMOVE(call, bucket);
-	call->xid = next_xid(clnt);
-	LIST_INSERT_HEAD(&clnt->buckets[call->xid % RPCCLNT_BUCKETS], call,
-			 bucket);
-	xid = htonl(call->xid);
-	return !gather_replace(call->message, GATHER_MARK, sizeof(xid), &xid,
-			       sizeof(xid));
-}
-
-static struct rpcclnt_call *find_proving(struct rpcclnt *clnt)
-{
-	struct rpcclnt_call *call;
-
-	TAILQ_FOREACH(call, &clnt->calls, link)
-		if (call->proving)
-			return call;
-	return NULL;
-}
-
-/* There is a new cookie, or it was not to be had. False: clnt is gone. */
-static bool end_proving(struct rpcclnt *clnt, bool proved)
-{
-	struct rpcclnt_call *call;
-
-	clnt->proving = false;
-	while ((call = find_proving(clnt))) {
-		call->proving = false;
-		if (proved && renew_header(call))
-			rpcclnt_dgram_send_anew(call);
-		else if (!rpcclnt_fail_call(call, RPC_AUTHERROR, 0))
-			return false;
-	}
-	return true;
-}
-
-static void on_proved(const struct rpc_err *err, void *user)
-{
-	struct rpcclnt *clnt = user;
-
-	if (!clnt->ended)
-		end_proving(clnt, err->re_status == RPC_SUCCESS);
-}
-
-/* Was the call refused for want of a proof, for the first time? */
-static bool is_refused(const struct rpcclnt_call *call,
-		       const struct rpc_err *err)
-{
-	return (call->how & RPCCLNT_PROVED) && !call->proved_anew &&
-	       err->re_status == RPC_AUTHERROR &&
-	       (err->re_why == AUTH_REJECTEDCRED ||
-		err->re_why == AUTH_TOOWEAK);
-}
-
-/* False: clnt is gone. */
-static bool prove_anew(struct rpcclnt_call *call)
-{
-	struct rpcclnt *clnt = call->clnt;
-
-	call->proving = call->proved_anew = true;
-	if (clnt->proving)
-		return true;
-	clnt->proving = true;
-	if (rpcclnt_prove(clnt, PROVE_TIMEOUT_MS, on_proved, clnt))
-		return end_proving(clnt, false);
-	return true;
-}
-
 /* ---- replies ------------------------------------------------------------ */
 
 /* False: clnt is gone. */
@@ -259,9 +155,9 @@ static bool take_reply(struct rpcclnt_call *call, struct rpcmsg_reply *reply,
 	if (rpcclnt_is_dgram(clnt)) {
 		if (!rpcclnt_dgram_answered(call, rec->data + reply->results, len))
 			return true;
-		keep_cookie(clnt, &reply->verf);
-		if (is_refused(call, &reply->err))
-			return prove_anew(call);
+		rpcclnt_proof_keep(clnt, &reply->verf);
+		if (rpcclnt_proof_is_wanted(call, &reply->err))
+			return rpcclnt_proof_renew(call);
 	}
 	return finish_call(call, reply, rec);
 }
@@ -286,25 +182,14 @@ int rpcclnt_receive(struct rpcclnt *clnt, struct record *rec, bool *gonep)
 
 /* ---- the handle --------------------------------------------------------- */
 
-/* A credential that is not AUTH_NONE, and the verifier. */
-static bool_t put_auth(XDR *xdrs, struct rpcclnt *clnt, bool prove)
-{
-	uint8_t cred[CRED_HEADER + MAX_AUTH_BYTES];
-	size_t len;
-
-	if (!prove)
-		return AUTH_MARSHALL(clnt->handle.cl_auth, xdrs);
-	len = make_cred(clnt, cred);
-	return XDR_PUTBYTES(xdrs, (char *)cred, len) &&
-	       xdr_opaque_auth(xdrs, &_null_auth);
-}
-
 /* A call's header. */
 static bool_t put_header(XDR *xdrs, struct rpcclnt *clnt,
 			 const struct rpcclnt_call *call, rpcproc_t proc)
 {
-	bool prove = (call->how & RPCCLNT_PROVED) && clnt->cookie_len;
-	bool none = !prove && clnt->handle.cl_auth == clnt->no_auth;
+	bool proved = call->cred;
+	bool unproved = rpcclnt_is_dgram(clnt) && (call->how & RPCCLNT_PROVED);
+	bool none = !proved &&
+		    (unproved || clnt->handle.cl_auth == clnt->no_auth);
 	int32_t *words = XDR_INLINE(xdrs, (none ? 10 : 6) * BYTES_PER_XDR_UNIT);
 
 	if (!words)
@@ -315,8 +200,10 @@ static bool_t put_header(XDR *xdrs, struct rpcclnt *clnt,
 	IXDR_PUT_U_INT32(words, clnt->config.prog);
 	IXDR_PUT_U_INT32(words, clnt->config.vers);
 	IXDR_PUT_U_INT32(words, proc);
+	if (proved)
+		return rpcclnt_proof_put(xdrs, clnt);
 	if (!none)
-		return put_auth(xdrs, clnt, prove);
+		return AUTH_MARSHALL(clnt->handle.cl_auth, xdrs);
 	/* What AUTH_NONE marshals, without its lock. */
 	memset(words, 0, 4 * BYTES_PER_XDR_UNIT);
 	return TRUE;
@@ -381,8 +268,7 @@ static struct rpcclnt_call *call_new(struct rpcclnt *clnt)
 	call->how = clnt->next_how;
 	call->expect = clnt->next_expect;
 	call->proving = call->proved_anew = false;
-	call->cred = (call->how & RPCCLNT_PROVED) && clnt->cookie_len ?
-		     CRED_HEADER + RNDUP(clnt->cookie_len) : CRED_HEADER;
+	call->cred = call->how & RPCCLNT_PROVED ? RNDUP(clnt->cookie_len) : 0;
 	return call;
 }
 
@@ -496,23 +382,6 @@ void rpcclnt_how(struct rpcclnt *clnt, unsigned int how)
 void rpcclnt_expect(struct rpcclnt *clnt, size_t bytes)
 {
 	clnt->next_expect = bytes;
-}
-
-/* xdr_void() is declared without arguments. */
-static bool_t xdr_nothing(XDR *xdrs, ...)
-{
-	return TRUE;
-}
-
-enum clnt_stat rpcclnt_prove(struct rpcclnt *clnt, unsigned int timeout_ms,
-			     rpcclnt_done_fn done, void *user)
-{
-	static const struct timeval unused;
-
-	rpcclnt_next(clnt, timeout_ms, done, user);
-	rpcclnt_how(clnt, RPCCLNT_PROMPT);
-	return clnt_call(&clnt->handle, NULLPROC, xdr_nothing, NULL,
-			 xdr_nothing, NULL, unused);
 }
 
 bool rpcclnt_is_dgram(const struct rpcclnt *clnt)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * rpcclnt_impl - what rpcclnt.c (calls, the handle) and its two transports,
- * rpcclnt_stream.c and rpcclnt_dgram.c, share, and nobody else includes.
+ * rpcclnt_impl - what rpcclnt.c (calls, the handle), its two transports,
+ * rpcclnt_stream.c and rpcclnt_dgram.c, and rpcclnt_proof.c share, and nobody
+ * else includes.
  *
  * A call is in the client's table from the stub to its end. The transport gets
  * it with its message encoded, and hands what came to rpcclnt_receive().
@@ -48,7 +49,8 @@ struct rpcclnt_call {
 
 	/* Of datagrams. */
 	unsigned int how;		/* enum rpcclnt_how */
-	size_t cred;			/* bytes of the cookie in the message */
+	size_t cred;			/* bytes of the cookie in the message,
+					 * with what fills them up, or 0 */
 	bool proving, proved_anew;	/* refused: waits for a new one; has it */
 	enum rpcclnt_place place;
 	TAILQ_ENTRY(rpcclnt_call) at;	/* in the list of that place */
@@ -135,6 +137,8 @@ int rpcclnt_receive(struct rpcclnt *clnt, struct record *rec, bool *gonep);
  * false. */
 bool rpcclnt_fail_call(struct rpcclnt_call *call, enum clnt_stat status,
 		       int error);
+/* From now on call has another id, which its message lacks. */
+void rpcclnt_rename(struct rpcclnt_call *call);
 /* The connection has ended; tells the owner. */
 void rpcclnt_fail(struct rpcclnt *clnt, int error);
 
@@ -143,5 +147,15 @@ bool rpcclnt_dgram_answered(struct rpcclnt_call *call, const uint8_t *results,
 			    size_t len);
 /* Send again what was taken back by forget(). */
 void rpcclnt_dgram_send_anew(struct rpcclnt_call *call);
+
+/* A reply's verifier: a cookie, if it is one. */
+void rpcclnt_proof_keep(struct rpcclnt *clnt, const struct rpcmsg_auth *verf);
+/* The cookie as a call's credential, and no verifier. */
+bool_t rpcclnt_proof_put(XDR *xdrs, const struct rpcclnt *clnt);
+/* Was the call refused for want of a proof, for the first time? */
+bool rpcclnt_proof_is_wanted(const struct rpcclnt_call *call,
+			     const struct rpc_err *err);
+/* Send it again when there is another cookie. False: clnt is gone. */
+bool rpcclnt_proof_renew(struct rpcclnt_call *call);
 
 #endif

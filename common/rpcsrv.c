@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * rpcsrv - the answering side of ONC RPC: service, listeners, connections.
- * What becomes of a record is rpcsrv_call.c's.
+ * rpcsrv - the answering side of ONC RPC: service and connections. What
+ * becomes of a record is rpcsrv_call.c's; where streams come from is
+ * rpcsrv_listen.c's, and datagrams rpcsrv_dgram.c's.
  *
  * A connection ends in one place, on_closing(), which the loop calls: so it
  * can be asked for from anywhere. One whose peer has sent all that it wants
@@ -12,7 +13,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -21,20 +21,8 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 
-/* Connections accepted at once, so that listeners do not keep the loop. */
-#define ACCEPTS 16
 /* Bytes of a record that comes out of a pool: a call with a packet of 512. */
 #define POOLED_RECORD 800
-/* Seconds until a listener tries again that could not accept. */
-#define ACCEPT_PAUSE 1
-
-struct rpcsrv_listener {
-	LIST_ENTRY(rpcsrv_listener) link;
-	struct rpcsrv *srv;
-	int fd;
-	struct event readable;
-	struct event again;	/* after an error that would repeat itself */
-};
 
 /* ---- connections -------------------------------------------------------- */
 
@@ -329,8 +317,6 @@ bool rpcsrv_conn_distrust(struct rpcsrv_conn *conn)
 	return false;
 }
 
-/* ---- listeners ---------------------------------------------------------- */
-
 bool rpcsrv_same_host(const struct sockaddr_storage *a,
 		      const struct sockaddr_storage *b)
 {
@@ -344,178 +330,6 @@ bool rpcsrv_same_host(const struct sockaddr_storage *a,
 			&((const struct sockaddr_in6 *)a)->sin6_addr,
 			&((const struct sockaddr_in6 *)b)->sin6_addr);
 	return false;
-}
-
-/*
- * Close the oldest connection that nobody vouches for, one that waits for
- * nothing first: so strangers who have all that there is do not keep others
- * out. false: there is none.
- */
-static bool evict_stranger(struct rpcsrv *srv)
-{
-	struct rpcsrv_conn *conn, *idle = NULL, *stranger = NULL;
-
-	LIST_FOREACH(conn, &srv->conns, link) {
-		if (conn->trust || conn->state >= RPCSRV_CONN_CLOSING)
-			continue;
-		stranger = conn;	/* new ones are put in front */
-		if (!conn->n_calls)
-			idle = conn;
-	}
-	if (idle)
-		stranger = idle;
-	if (stranger)
-		rpcsrv_conn_close(stranger);
-	return stranger;
-}
-
-/* May there be one more connection, from peer? */
-static bool make_room(struct rpcsrv *srv, const struct sockaddr_storage *peer)
-{
-	const struct rpcsrv_limits *limits = &srv->config.limits;
-	unsigned int n_open = 0, n_peer = 0;
-	struct rpcsrv_conn *conn;
-
-	LIST_FOREACH(conn, &srv->conns, link) {
-		if (conn->state >= RPCSRV_CONN_CLOSING)
-			continue;
-		n_open++;
-		n_peer += rpcsrv_same_host(&conn->peer, peer);
-	}
-	if (n_peer >= limits->conns_peer)
-		return false;
-	return n_open < limits->conns || evict_stranger(srv);
-}
-
-/* A connection was not accepted. */
-static void note_refusal(struct rpcsrv *srv, const char *why)
-{
-	log_debug(LOG_TAG_NET, "a connection was refused: %s", why);
-	if (!srv->refusing)
-		log_warning("connections are being refused: %s", why);
-	srv->refusing = true;
-}
-
-static void open_reserve(struct rpcsrv *srv)
-{
-	srv->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
-
-/* Stop listening for a while. */
-static void pause_listener(struct rpcsrv_listener *l, const char *why)
-{
-	const struct timeval tv = { .tv_sec = ACCEPT_PAUSE };
-
-	note_refusal(l->srv, why);
-	event_del(&l->readable);
-	evtimer_add(&l->again, &tv);
-}
-
-/*
- * accept() failed. A connection that can not be had for want of a descriptor
- * stays in the backlog and wakes the loop until a stranger's has been closed
- * for it. Where there is no stranger it would do so for ever: there is one
- * descriptor in reserve, to accept it by and close it.
- */
-static void handle_accept_error(struct rpcsrv_listener *l, int error)
-{
-	struct rpcsrv *srv = l->srv;
-	int fd;
-
-	switch (error) {
-	case EMFILE:
-	case ENFILE:
-		if (evict_stranger(srv))
-			return;
-		if (srv->reserve < 0)
-			open_reserve(srv);
-		if (srv->reserve < 0) {
-			pause_listener(l, strerror(error));
-			return;
-		}
-		close(srv->reserve);
-		fd = accept(l->fd, NULL, NULL);
-		if (fd >= 0)
-			close(fd);
-		open_reserve(srv);
-		note_refusal(srv, strerror(error));
-		return;
-	case ENOBUFS:
-	case ENOMEM:
-		pause_listener(l, strerror(error));
-		return;
-	default:
-		/* Of the connection, not of the listener: see accept(2). */
-		if (error != EAGAIN && error != EINTR)
-			log_debug(LOG_TAG_NET, "accept: %s", strerror(error));
-	}
-}
-
-static void on_acceptable(evutil_socket_t lfd, short what, void *user)
-{
-	struct rpcsrv_listener *l = user;
-
-	for (int i = 0; i < ACCEPTS; i++) {
-		_cleanup_(cleanup_close) int fd = -1;
-		struct sockaddr_storage peer;
-		socklen_t len = sizeof(peer);
-
-		memset(&peer, 0, sizeof(peer));
-		fd = accept4(lfd, (struct sockaddr *)&peer, &len,
-			     SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd < 0) {
-			handle_accept_error(l, errno);
-			return;
-		}
-		if (!make_room(l->srv, &peer)) {
-			note_refusal(l->srv, "there are too many");
-			continue;
-		}
-		if (rpcsrv_adopt(l->srv, fd)) {
-			note_refusal(l->srv, strerror(ENOMEM));
-			continue;
-		}
-		steal_fd(&fd);
-		l->srv->refusing = false;
-	}
-}
-
-static void on_again(evutil_socket_t fd, short what, void *user)
-{
-	struct rpcsrv_listener *l = user;
-
-	event_add(&l->readable, NULL);
-}
-
-int rpcsrv_listen(struct rpcsrv *srv, int fd)
-{
-	_cleanup_(cleanup_free) struct rpcsrv_listener *l =
-		calloc(1, sizeof(*l));
-	int flags = fcntl(fd, F_GETFL);
-
-	if (!l)
-		return -ENOMEM;
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK))
-		return -errno;
-	l->srv = srv;
-	l->fd = fd;
-	if (event_assign(&l->readable, srv->config.base, fd,
-			 EV_READ | EV_PERSIST, on_acceptable, l) ||
-	    evtimer_assign(&l->again, srv->config.base, on_again, l) ||
-	    event_add(&l->readable, NULL))
-		return -ENOMEM;
-	LIST_INSERT_HEAD(&srv->listeners, l, link);
-	steal_ptr(l);
-	return 0;
-}
-
-static void listener_free(struct rpcsrv_listener *l)
-{
-	LIST_REMOVE(l, link);
-	event_del(&l->readable);
-	event_del(&l->again);
-	close(l->fd);
-	free(l);
 }
 
 /* ---- the service -------------------------------------------------------- */
@@ -560,7 +374,7 @@ int rpcsrv_new(struct rpcsrv **srvp, const struct rpcsrv_config *config)
 	pool_init(&srv->calls, sizeof(struct rpcsrv_call));
 	pool_init(&srv->records, POOLED_RECORD);
 	pool_init(&srv->gathers, sizeof(struct gather));
-	open_reserve(srv);
+	rpcsrv_open_reserve(srv);
 	*srvp = steal_ptr(srv);
 	return 0;
 }
@@ -586,7 +400,7 @@ struct rpcsrv *rpcsrv_free(struct rpcsrv *srv)
 	if (!srv)
 		return NULL;
 	while ((l = LIST_FIRST(&srv->listeners)))
-		listener_free(l);
+		rpcsrv_listener_free(l);
 	while ((conn = LIST_FIRST(&srv->conns)))
 		rpcsrv_conn_discard(conn);
 	while ((d = LIST_FIRST(&srv->dgrams)))

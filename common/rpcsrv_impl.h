@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * rpcsrv_impl - what rpcsrv.c (service, connections), rpcsrv_call.c (calls)
- * and rpcsrv_dgram.c (sockets of datagrams) share, and nobody else includes.
+ * rpcsrv_impl - what rpcsrv.c (service, connections), rpcsrv_call.c (calls),
+ * rpcsrv_listen.c (sockets of streams) and rpcsrv_dgram.c (those of datagrams)
+ * share, and nobody else includes.
  *
  * Ownership: the service holds every connection in `conns`, or in those of a
  * socket of datagrams, a connection holds its calls in `calls`. A connection that has ended stays as long as
@@ -29,6 +30,7 @@ enum rpcsrv_conn_state {
 };
 
 struct rpcsrv_dgram;
+struct rpcsrv_listener;
 
 struct rpcsrv_conn {
 	LIST_ENTRY(rpcsrv_conn) link;
@@ -96,6 +98,10 @@ void rpcsrv_conn_discard(struct rpcsrv_conn *conn);
 /* The same host, whichever port it uses. */
 bool rpcsrv_same_host(const struct sockaddr_storage *a,
 		      const struct sockaddr_storage *b);
+
+/* The descriptor in reserve, see rpcsrv_listen.c. */
+void rpcsrv_open_reserve(struct rpcsrv *srv);
+void rpcsrv_listener_free(struct rpcsrv_listener *l);
 
 /* Send a reply to conn, now or soon, or not at all. Takes g. */
 void rpcsrv_dgram_send(struct rpcsrv_conn *conn, struct gather *g);

@@ -70,7 +70,7 @@ static const char usage_text[] =
 "\n"
 "  -e, --exports FILE     who may claim what (" EXPORTS_FILE ")\n"
 "  -f, --foreground       do not become a daemon; log to standard error\n"
-"  -p, --port N           the TCP port (default: any free one)\n"
+"  -p, --port N           the port of TCP and UDP (default: any free one)\n"
 "  -l, --listen ADDR      listen there only; may be repeated (default: everywhere)\n"
 "      --no-rpcbind       do not register at rpcbind; use it with --port\n"
 "      --lease S          give a device back S seconds after the last call\n"

@@ -61,13 +61,19 @@ ok "look-up where there is no route" find_is "no host" 192.0.2.1 111 $prog 8000
 start_rpcbind
 ok "registers on tcp when rpcbind comes" eventually registered tcp
 ok "registers on tcp6" eventually registered tcp6
+ok "registers on udp" eventually registered udp
+ok "registers on udp6" eventually registered udp6
 ok "rpcinfo -t" rpcinfo -t 127.0.0.1 $prog 1
 ok "rpcinfo -T tcp6" rpcinfo -T tcp6 ::1 $prog 1
+ok "rpcinfo -u" rpcinfo -u 127.0.0.1 $prog 1
+ok "rpcinfo -T udp6" rpcinfo -T udp6 ::1 $prog 1
 ok "rpcinfo -p" sh -c "rpcinfo -p 127.0.0.1 | grep -q '$prog *1 *tcp *$port'"
 ok "libtirpc's client through rpcbind" sh -c \
 	"timeout 60 $here/stock-client 127.0.0.1 >$tmp/stock || { sed 's/^/# /' $tmp/stock; false; }"
 ok "look-up" find_is "found 127.0.0.1 $port" 127.0.0.1 111 $prog 8000
 ok "look-up over IPv6" find_is "found ::1 $port" ::1 111 $prog 8000
+ok "look-up for UDP" find_is "found 127.0.0.1 $port" 127.0.0.1 111 $prog 8000 udp
+ok "look-up for UDP over IPv6" find_is "found ::1 $port" ::1 111 $prog 8000 udp
 ok "look-up of what is not there" find_is "not registered" 127.0.0.1 111 99999 8000
 ok "look-up where something else listens" find_is "no rpcbind" 127.0.0.1 $port $prog 8000
 kill -STOP $rpcbind_pid

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * stock-client HOST [PORT] - libtirpc's own client, with rpcgen's own codec,
- * against the test service: through rpcbind, or at a port.
+ * against the test service, over TCP and UDP: through rpcbind, or at a port.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -15,17 +15,31 @@
 
 static const struct timeval wait_10s = { .tv_sec = 10 };
 
-static CLIENT *connect_port(const char *host, int port, rpcprog_t prog, rpcvers_t vers)
+static CLIENT *connect_port(const char *host, int port, int type)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(port) };
 	struct netbuf at = { sizeof(sin), sizeof(sin), &sin };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(AF_INET, type, 0);
 	CLIENT *clnt;
 
 	inet_pton(AF_INET, host, &sin.sin_addr);
-	clnt = clnt_vc_create(fd, &at, prog, vers, 0, 0);
+	clnt = type == SOCK_STREAM ? clnt_vc_create(fd, &at, USBIP_PROGRAM, USBIP_V1, 0, 0) :
+				     clnt_dg_create(fd, &at, USBIP_PROGRAM, USBIP_V1, 0, 0);
 	if (clnt)
 		clnt_control(clnt, CLSET_FD_CLOSE, NULL);
+	return clnt;
+}
+
+/* port may be NULL: rpcbind knows it. */
+static CLIENT *connect_to(const char *host, const char *port, int type)
+{
+	CLIENT *clnt = port ? connect_port(host, atoi(port), type) :
+			      clnt_create(host, USBIP_PROGRAM, USBIP_V1,
+					  type == SOCK_STREAM ? "tcp" : "udp");
+
+	ok(clnt, "connected, by %s", type == SOCK_STREAM ? "TCP" : "UDP");
+	if (!clnt)
+		clnt_pcreateerror(host);
 	return clnt;
 }
 
@@ -118,19 +132,12 @@ static void test_errors(CLIENT *clnt)
 	clnt_control(clnt, CLSET_PROG, (char *)&prog);
 }
 
-int main(int argc, char **argv)
+static void test_tcp(const char *host, const char *port)
 {
-	CLIENT *clnt;
+	CLIENT *clnt = connect_to(host, port, SOCK_STREAM);
 
-	if (argc < 2)
-		return 2;
-	clnt = argc > 2 ? connect_port(argv[1], atoi(argv[2]), USBIP_PROGRAM, USBIP_V1) :
-	       clnt_create(argv[1], USBIP_PROGRAM, USBIP_V1, "tcp");
-	ok(clnt, "connected");
-	if (!clnt) {
-		clnt_pcreateerror(argv[1]);
-		return tap_done();
-	}
+	if (!clnt)
+		return;
 	ok(null(clnt) == RPC_SUCCESS, "NULL");
 	auth_destroy(clnt->cl_auth);
 	clnt->cl_auth = authunix_create_default();
@@ -143,5 +150,44 @@ int main(int argc, char **argv)
 	ok(null(clnt) == RPC_SUCCESS, "and the connection is still good");
 	auth_destroy(clnt->cl_auth);
 	clnt_destroy(clnt);
+}
+
+/* CONTROL IN, for a reply that is longer than the call. */
+static enum clnt_stat control(CLIENT *clnt)
+{
+	usbip_control_args args = { .setup = { 7, [6] = 100 } };
+	usbip_transfer_res res;
+
+	args.buffer.type = USBIP_BUFFER_IN;
+	memset(&res, 0, sizeof(res));
+	return usbip_control_1(&args, &res, clnt);
+}
+
+static void test_udp(const char *host, const char *port)
+{
+	CLIENT *clnt = connect_to(host, port, SOCK_DGRAM);
+	struct rpc_err err;
+
+	if (!clnt)
+		return;
+	ok(null(clnt) == RPC_SUCCESS && null(clnt) == RPC_SUCCESS,
+	   "NULL, whose verifier is ours");
+	ok(call_bare(clnt, 99) == RPC_PROCUNAVAIL, "PROC_UNAVAIL");
+	ok(control(clnt) == RPC_AUTHERROR, "a long reply is for who has proved its address");
+	clnt_geterr(clnt, &err);
+	ok(err.re_why == AUTH_TOOWEAK, "as it is told");
+	auth_destroy(clnt->cl_auth);
+	clnt->cl_auth = authunix_create_default();
+	ok(null(clnt) == RPC_SUCCESS && null(clnt) == RPC_SUCCESS, "NULL with AUTH_SYS");
+	auth_destroy(clnt->cl_auth);
+	clnt_destroy(clnt);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		return 2;
+	test_tcp(argv[1], argv[2]);
+	test_udp(argv[1], argv[2]);
 	return tap_done();
 }

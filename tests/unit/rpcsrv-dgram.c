@@ -177,7 +177,7 @@ static void call_bulk(int fd, uint32_t xid, uint32_t number, uint32_t in_len)
 /* CONTROL IN of len bytes, answered at once. */
 static void call_control(int fd, uint32_t len)
 {
-	CALL_DATAGRAM(fd, 9, 0, CALL_TO(USBIP_CONTROL), NONE, NONE, 0, 1, 0, 1, 0, 7,
+	CALL_DATAGRAM(fd, 9, 0, CALL_TO(USBIP_CONTROL), NONE, NONE, 0, 1, 0, 1, 0, 0x07000000,
 		      (len & 0xff) << 8 | len >> 8, USBIP_BUFFER_IN, len);
 }
 
