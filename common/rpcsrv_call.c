@@ -137,7 +137,7 @@ static void send_reply(struct rpcsrv_call *call, struct gather *g)
 
 	log_debug(LOG_TAG_RPC, "%s: xid %08x: reply of %zu bytes", conn->name,
 		  call->msg.xid, gather_len(g));
-	if (conn->state == RPCSRV_CONN_CLOSED)
+	if (conn->state == RPCSRV_CONN_CLOSED || call->muted)
 		gather_free(g);
 	else if (conn->dgram)
 		send_datagram(call, g);
@@ -466,6 +466,18 @@ size_t rpcsrv_call_room(const struct rpcsrv_call *call)
 size_t rpcsrv_room(struct svc_req *rq)
 {
 	return rpcsrv_call_room((struct rpcsrv_call *)rq->rq_xprt);
+}
+
+void rpcsrv_mute(struct svc_req *rq)
+{
+	((struct rpcsrv_call *)rq->rq_xprt)->muted = true;
+}
+
+bool rpcsrv_call_is_copy(const struct rpcsrv_call *call,
+			 const struct rpcsrv_call *earlier)
+{
+	return call->conn->dgram && call->conn == earlier->conn &&
+	       call->msg.xid == earlier->msg.xid;
 }
 
 struct rpcsrv_conn *rpcsrv_conn(struct svc_req *rq)

@@ -65,6 +65,7 @@ struct rpcsrv_call {
 	uint8_t cookie[PROOF_LEN];	/* that the reply brings */
 	bool dispatching;		/* the dispatcher looks at it yet */
 	bool deferred;
+	bool muted;
 	bool answered;			/* or given up */
 };
 

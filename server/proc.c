@@ -118,8 +118,15 @@ void proc_peer(struct rpcsrv_call *call, const char *said,
 	peer->host = host;
 }
 
-struct session *proc_session(struct svc_req *rq, usbip_session handle,
-			     usbip_stat *stat)
+bool proc_is_at_home(struct svc_req *rq, const struct session *s)
+{
+	struct rpcsrv_conn *conn = rpcsrv_conn(rq);
+
+	return !rpcsrv_conn_is_dgram(conn) || s->conn == conn;
+}
+
+struct session *proc_session_anywhere(struct svc_req *rq, usbip_session handle,
+				      usbip_stat *stat)
 {
 	struct session *s = handle ? target_session(proc_target(rq), handle) :
 				     NULL;
@@ -132,6 +139,26 @@ struct session *proc_session(struct svc_req *rq, usbip_session handle,
 		return s;
 	*stat = status_of_why(s->why);
 	return NULL;
+}
+
+struct session *proc_session(struct svc_req *rq, usbip_session handle,
+			     usbip_stat *stat)
+{
+	struct session *s = proc_session_anywhere(rq, handle, stat);
+
+	if (!s || proc_is_at_home(rq, s))
+		return s;
+	rpcsrv_mute(rq);
+	*stat = USBIP_NO_SESSION;
+	return NULL;
+}
+
+bool proc_fits(const struct rpcsrv_call *call, xdrproc_t xdr, void *res)
+{
+	size_t room = rpcsrv_call_room(call);
+
+	return room == SIZE_MAX || PROC_REPLY_HEADER + xdr_sizeof(xdr, res) <=
+				   room;
 }
 
 void proc_reply_stat(struct rpcsrv_call *call, usbip_stat stat)

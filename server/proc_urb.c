@@ -96,6 +96,19 @@ void proc_submit(struct svc_req *rq, struct session *s,
 		proc_reply_stat(call, status_of_taken(taken));
 }
 
+/* More than what comes in front of the data in a reply. */
+#define REPLY_EXTRA 64
+
+/* By datagram, does the reply bring all that this may have to say? */
+static bool has_reply(struct svc_req *rq, const struct urb *urb)
+{
+	size_t extra = REPLY_EXTRA + urb->n_packets * sizeof(usbip_packet);
+	size_t data = urb_is_in(urb) && !urb->fetched ? urb->length : 0;
+
+	return !rpcsrv_conn_is_dgram(rpcsrv_conn(rq)) ||
+	       data <= RPCSRV_DGRAM_MAX - extra;
+}
+
 /* Isochronous data is worth nothing by the time that its pieces are there. */
 static bool may_be_pieces(const struct urb *urb)
 {
@@ -189,7 +202,8 @@ static struct urb *control_urb(struct svc_req *rq,
 		return NULL;
 	memcpy(urb->setup, setup, sizeof(urb->setup));
 	if (!has_known_flags(args->submit.pipe) || is_state_request(setup) ||
-	    !take_buffer(urb, buffer) || urb->length != length)
+	    !take_buffer(urb, buffer) || urb->length != length ||
+	    !has_reply(rq, urb))
 		urb_refuse(urb);
 	return urb;
 }
@@ -237,7 +251,7 @@ static bool_t submit_data(struct svc_req *rq, enum urb_type type,
 		stream = 0;
 	}
 	if (urb && (stream || !has_known_flags(submit->pipe & 0xffff) ||
-		    !take_buffer(urb, buffer)))
+		    !take_buffer(urb, buffer) || !has_reply(rq, urb)))
 		urb_refuse(urb);
 	proc_submit(rq, s, submit, row, urb);
 	return FALSE;
@@ -282,7 +296,8 @@ static struct urb *isoc_urb(struct svc_req *rq, const usbip_isoc_args *args)
 			    args->packets.packets_len))
 		return urb_unref(urb);
 	if (!has_known_isoc_flags(args->submit.pipe) ||
-	    !take_buffer(urb, &args->buffer) || !makes_up(urb))
+	    !take_buffer(urb, &args->buffer) || !makes_up(urb) ||
+	    !has_reply(rq, urb))
 		urb_refuse(urb);
 	return urb;
 }

@@ -50,6 +50,9 @@ struct caller {
 
 /* Aborts if it can not connect. */
 void caller_open(struct caller *c, const char *host, unsigned int port);
+/* By datagrams; the address is proved. A call that is answered IN_PROGRESS goes
+ * on waiting. */
+void caller_open_dgram(struct caller *c, const char *host, unsigned int port);
 void caller_close(struct caller *c);
 /* Run the loop for so long, or until *done. */
 bool caller_run(struct caller *c, unsigned int ms, const bool *done);
