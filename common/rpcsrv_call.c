@@ -372,6 +372,9 @@ static void dispatch(struct rpcsrv_call *call)
 				config->vers_high);
 		return;
 	}
+	/* also for a reply that comes when it is trusted no more */
+	if (call->conn->trust)
+		call->proved = true;
 	if (config->needs_proof && config->needs_proof(msg->proc) &&
 	    !is_proved(call)) {
 		svcerr_auth(&call->xprt, AUTH_TOOWEAK);

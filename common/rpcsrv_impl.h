@@ -61,7 +61,7 @@ struct rpcsrv_call {
 	struct rpcmsg_call msg;		/* points into rec */
 	struct svc_req rq;
 	XDR xdrs;			/* the arguments */
-	bool proved;			/* by its credential */
+	bool proved;			/* by its credential, or trusted */
 	uint8_t cookie[PROOF_LEN];	/* that the reply brings */
 	bool dispatching;		/* the dispatcher looks at it yet */
 	bool deferred;

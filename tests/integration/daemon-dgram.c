@@ -424,8 +424,8 @@ static void test_list(struct peer *p)
 		calls++;
 		xdr_free((xdrproc_t)xdr_usbip_list_res, (char *)&res);
 	}
-	ok(good && eof && n == 42 && calls > 2,
-	   "LIST of 42 devices, in %u replies that fit", calls);
+	ok(good && eof && n == 43 && calls > 2,
+	   "LIST of 43 devices, in %u replies that fit", calls);
 }
 
 static void test_all_events(struct peer *p)
@@ -449,7 +449,8 @@ static void test_all_events(struct peer *p)
 	   "%llu events, in %u replies that fit", (unsigned long long)newest, n);
 }
 
-static int bulk_in(struct peer *p, uint32_t number, uint32_t length)
+static uint32_t call_bulk_in(struct peer *p, uint32_t xid, uint32_t number,
+			     uint32_t length)
 {
 	usbip_bulk_args args = { .submit = {
 		p->session, 0x81, number, number - 1
@@ -457,7 +458,12 @@ static int bulk_in(struct peer *p, uint32_t number, uint32_t length)
 
 	args.buffer.type = USBIP_BUFFER_IN;
 	args.buffer.usbip_buffer_u.length = length;
-	return ask(p, USBIP_BULK, (xdrproc_t)xdr_usbip_bulk_args, &args);
+	return call(p, xid, USBIP_BULK, (xdrproc_t)xdr_usbip_bulk_args, &args);
+}
+
+static int bulk_in(struct peer *p, uint32_t number, uint32_t length)
+{
+	return answer(p, call_bulk_in(p, 0, number, length));
 }
 
 static void test_length(struct peer *p)
@@ -472,10 +478,32 @@ static void test_length(struct peer *p)
 	release(p);
 }
 
+/* What was asked from home is answered there, however long, when it is none
+ * any more. */
+static void test_end(struct peer *p)
+{
+	usbip_claim_res res;
+	uint32_t xid;
+
+	p->proved = false;	/* now and then, that is all that is needed */
+	prove(p);
+	claim(p, "9-2", 6, &res);
+	p->proved = false;
+	xid = call_bulk_in(p, 0, 1, 512);
+	/* more than the daemon reads at once: it has begun by then */
+	for (int i = 0; i < 100; i++)
+		is_ignored(p);
+	call_release(p, 0);
+	ok(answer(p, xid) == USBIP_OK_DATA && word(p, 7) == USBIP_XFER_CANCELLED &&
+	   word(p, 8) == 256, "the end cuts a transfer, which is answered");
+	ok(answer(p, p->xid) == USBIP_OK, "and so is RELEASE");
+}
+
 int main(void)
 {
 	static char script[8192] = "device 1-2 zero\n"
-		"device 9-1 zero speed=super more=2000\n";
+		"device 9-1 zero speed=super more=2000\n"
+		"device 9-2 zero\nfault 9-2 0x81 0 cut\n";
 	static struct peer a, b;
 
 	for (int i = 0; i < 40; i++)
@@ -492,6 +520,7 @@ int main(void)
 	test_list(&a);
 	test_all_events(&a);
 	test_length(&a);
+	test_end(&a);
 	close(a.fd);
 	close(b.fd);
 	ok(!caller_daemon_stop(&d), "the daemon ends well");
