@@ -38,7 +38,7 @@ struct rpcsrv_conn {
 	enum rpcsrv_conn_state state;
 	struct stream stream;		/* but in CLOSED */
 	struct rpcsrv_dgram *dgram;	/* its socket; then stream is zero */
-	struct dgram_path path;		/* of its last datagram */
+	struct dgram_path path;		/* of its datagrams */
 	uint64_t received;		/* bytes of datagrams */
 	struct event timer;		/* while nobody vouches, or draining */
 	struct event closing;
