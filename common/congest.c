@@ -95,12 +95,11 @@ void congest_landed(struct congest *c, size_t bytes)
 void congest_answered(struct congest *c, size_t bytes)
 {
 	c->timeouts = 0;
-	if (c->limited) {
-		if (c->window < c->threshold)
-			set_window(c, c->window + bytes);
-		else
-			set_window(c, c->window + c->datagram * bytes / c->window);
-	}
+	if (!c->limited)
+		return;
+	if (c->window >= c->threshold)
+		bytes = c->datagram * bytes / c->window;
+	set_window(c, c->window + bytes);
 }
 
 void congest_lost(struct congest *c, bool timed_out, uint64_t sent,

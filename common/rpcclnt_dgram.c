@@ -453,6 +453,7 @@ bool rpcclnt_dgram_answered(struct rpcclnt_call *call, const uint8_t *results,
 	if (!len || !clnt->config.interim || !clnt->config.interim(results, len))
 		return true;
 	call->interim = true;
+	call->proved_anew = false;
 	call->charge = 0;
 	if (!(call->how & RPCCLNT_ONCE))
 		set_again(call, INTERIM);

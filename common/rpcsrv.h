@@ -80,6 +80,9 @@ struct rpcsrv_config {
 	/* By datagram, is this procedure for callers alone who have proved
 	 * their address? Others get AUTH_TOOWEAK. May be NULL: none is. */
 	bool (*needs_proof)(rpcproc_t proc);
+	/* The same, and not even trust is enough without AUTH_SHORT: it takes
+	 * what could not be taken in the name of another. May be NULL. */
+	bool (*needs_cookie)(rpcproc_t proc);
 	struct rpcsrv_limits limits;
 	/* A connection ended; its deferred calls may still be answered
 	 * (the replies go nowhere). May be NULL. */
@@ -123,6 +126,9 @@ int rpcsrv_reply(struct rpcsrv_call *call, xdrproc_t xdr_res, void *res,
 		 void (*release)(void *user), void *user);
 /* Answer with PROC_UNAVAIL, GARBAGE_ARGS or SYSTEM_ERR instead. */
 void rpcsrv_reply_error(struct rpcsrv_call *call, enum accept_stat stat);
+/* From a service routine: whatever is answered to this call, now or later, is
+ * not sent. */
+void rpcsrv_mute(struct svc_req *rq);
 /* Give the call up without an answer (a datagram; a connection that ended). */
 void rpcsrv_drop(struct rpcsrv_call *call);
 
@@ -144,6 +150,11 @@ bool rpcsrv_is_proved(struct svc_req *rq);
  */
 size_t rpcsrv_room(struct svc_req *rq);
 size_t rpcsrv_call_room(const struct rpcsrv_call *call);
+
+/* Is call the same message as an earlier one, which was sent again? Never on a
+ * stream. */
+bool rpcsrv_call_is_copy(const struct rpcsrv_call *call,
+			 const struct rpcsrv_call *earlier);
 
 /* The connection of a call; valid while the call is or until conn_closed. */
 struct rpcsrv_conn *rpcsrv_conn(struct svc_req *rq);

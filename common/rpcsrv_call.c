@@ -137,7 +137,7 @@ static void send_reply(struct rpcsrv_call *call, struct gather *g)
 
 	log_debug(LOG_TAG_RPC, "%s: xid %08x: reply of %zu bytes", conn->name,
 		  call->msg.xid, gather_len(g));
-	if (conn->state == RPCSRV_CONN_CLOSED)
+	if (conn->state == RPCSRV_CONN_CLOSED || call->muted)
 		gather_free(g);
 	else if (conn->dgram)
 		send_datagram(call, g);
@@ -353,6 +353,20 @@ static enum auth_stat check_auth(struct rpcsrv_call *call)
 	}
 }
 
+/* For what it asks to be done. */
+static bool is_proved_enough(const struct rpcsrv_call *call)
+{
+	const struct rpcsrv_config *config = &call->conn->srv->config;
+	rpcproc_t proc = call->msg.proc;
+
+	if (!call->conn->dgram || call->proved)
+		return true;
+	if (config->needs_cookie && config->needs_cookie(proc))
+		return false;
+	return call->conn->trust || !config->needs_proof ||
+	       !config->needs_proof(proc);
+}
+
 static void dispatch(struct rpcsrv_call *call)
 {
 	const struct rpcsrv_config *config = &call->conn->srv->config;
@@ -372,11 +386,13 @@ static void dispatch(struct rpcsrv_call *call)
 				config->vers_high);
 		return;
 	}
-	if (config->needs_proof && config->needs_proof(msg->proc) &&
-	    !is_proved(call)) {
+	if (!is_proved_enough(call)) {
 		svcerr_auth(&call->xprt, AUTH_TOOWEAK);
 		return;
 	}
+	/* also for a reply that comes when it is trusted no more */
+	if (call->conn->trust)
+		call->proved = true;
 	if (call->conn->dgram && msg->proc == NULLPROC)
 		offer_proof(call);
 	call->rq.rq_prog = msg->prog;
@@ -466,6 +482,18 @@ size_t rpcsrv_call_room(const struct rpcsrv_call *call)
 size_t rpcsrv_room(struct svc_req *rq)
 {
 	return rpcsrv_call_room((struct rpcsrv_call *)rq->rq_xprt);
+}
+
+void rpcsrv_mute(struct svc_req *rq)
+{
+	((struct rpcsrv_call *)rq->rq_xprt)->muted = true;
+}
+
+bool rpcsrv_call_is_copy(const struct rpcsrv_call *call,
+			 const struct rpcsrv_call *earlier)
+{
+	return call->conn->dgram && call->conn == earlier->conn &&
+	       call->msg.xid == earlier->msg.xid;
 }
 
 struct rpcsrv_conn *rpcsrv_conn(struct svc_req *rq)

@@ -58,24 +58,27 @@ static unsigned int bucket_of(const struct sockaddr_storage *addr)
 	return (port ^ port >> 6) % BUCKETS;
 }
 
-static bool same_peer(const struct sockaddr_storage *a,
-		      const struct sockaddr_storage *b)
+/* Are both ends the same? Ours counts: who writes another's address on a
+ * datagram is not to change where that one's replies come from. */
+static bool same_path(const struct dgram_path *a, const struct dgram_path *b)
 {
-	if (!rpcsrv_same_host(a, b) || port_of(a) != port_of(b))
+	if (!rpcsrv_same_host(&a->peer, &b->peer) ||
+	    port_of(&a->peer) != port_of(&b->peer) ||
+	    memcmp(&a->local, &b->local, sizeof(a->local)))
 		return false;
-	return a->ss_family != AF_INET6 ||
-	       ((const struct sockaddr_in6 *)a)->sin6_scope_id ==
-	       ((const struct sockaddr_in6 *)b)->sin6_scope_id;
+	return a->peer.ss_family != AF_INET6 ||
+	       ((const struct sockaddr_in6 *)&a->peer)->sin6_scope_id ==
+	       ((const struct sockaddr_in6 *)&b->peer)->sin6_scope_id;
 }
 
 static struct rpcsrv_conn *find_conn(struct rpcsrv_dgram *d,
-				     const struct sockaddr_storage *peer)
+				     const struct dgram_path *path)
 {
 	struct rpcsrv_conn *conn;
 
-	LIST_FOREACH(conn, &d->buckets[bucket_of(peer)], link)
+	LIST_FOREACH(conn, &d->buckets[bucket_of(&path->peer)], link)
 		if (conn->state == RPCSRV_CONN_OPEN &&
-		    same_peer(&conn->peer, peer))
+		    same_path(&conn->path, path))
 			return conn;
 	return NULL;
 }
@@ -99,19 +102,20 @@ static bool has_room(struct rpcsrv_dgram *d,
 }
 
 static struct rpcsrv_conn *conn_new(struct rpcsrv_dgram *d,
-				    const struct sockaddr_storage *peer)
+				    const struct dgram_path *path)
 {
 	struct rpcsrv_conn *conn;
 
-	if (!has_room(d, peer))
+	if (!has_room(d, &path->peer))
 		return NULL;
 	conn = calloc(1, sizeof(*conn));
-	if (!conn || rpcsrv_conn_init(conn, d->srv, peer)) {
+	if (!conn || rpcsrv_conn_init(conn, d->srv, &path->peer)) {
 		free(conn);
 		return NULL;
 	}
 	conn->dgram = d;
-	LIST_INSERT_HEAD(&d->buckets[bucket_of(peer)], conn, link);
+	conn->path = *path;
+	LIST_INSERT_HEAD(&d->buckets[bucket_of(&path->peer)], conn, link);
 	return conn;
 }
 
@@ -120,16 +124,15 @@ static struct rpcsrv_conn *conn_new(struct rpcsrv_dgram *d,
 static void handle_datagram(struct rpcsrv_dgram *d, const void *data,
 			    size_t len, const struct dgram_path *path)
 {
-	struct rpcsrv_conn *conn = find_conn(d, &path->peer);
+	struct rpcsrv_conn *conn = find_conn(d, path);
 	struct record *rec;
 
 	if (!conn)
-		conn = conn_new(d, &path->peer);
+		conn = conn_new(d, path);
 	if (!conn) {
 		log_debug(LOG_TAG_NET, "a stranger's datagram was dropped");
 		return;
 	}
-	conn->path = *path;
 	conn->received += len;
 	if (rpcsrv_conn_is_full(conn) ||
 	    (!conn->trust && len > d->srv->config.limits.record_small)) {

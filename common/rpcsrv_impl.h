@@ -38,7 +38,7 @@ struct rpcsrv_conn {
 	enum rpcsrv_conn_state state;
 	struct stream stream;		/* but in CLOSED */
 	struct rpcsrv_dgram *dgram;	/* its socket; then stream is zero */
-	struct dgram_path path;		/* of its last datagram */
+	struct dgram_path path;		/* of its datagrams */
 	uint64_t received;		/* bytes of datagrams */
 	struct event timer;		/* while nobody vouches, or draining */
 	struct event closing;
@@ -61,10 +61,11 @@ struct rpcsrv_call {
 	struct rpcmsg_call msg;		/* points into rec */
 	struct svc_req rq;
 	XDR xdrs;			/* the arguments */
-	bool proved;			/* by its credential */
+	bool proved;			/* by its credential, or trusted */
 	uint8_t cookie[PROOF_LEN];	/* that the reply brings */
 	bool dispatching;		/* the dispatcher looks at it yet */
 	bool deferred;
+	bool muted;
 	bool answered;			/* or given up */
 };
 

@@ -47,7 +47,7 @@ static size_t put_endpoint(uint8_t *out, size_t at, enum backend_speed speed,
 
 /* ---- zero --------------------------------------------------------------- */
 
-#define LOOP_MAX (64 * 1024)
+#define LOOP_MAX (1 << 20)
 
 /* A FIFO of the loopback. */
 struct loop {

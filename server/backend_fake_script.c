@@ -4,11 +4,12 @@
  * '#' begins a comment:
  *
  *   device BUSID MODEL [speed=low|full|high|super] [id=VVVV:PPPP]
- *          [serial=TEXT] [product=TEXT] [size=MiB] [unplugged]
+ *          [serial=TEXT] [product=TEXT] [size=MiB] [more=BYTES] [unplugged]
  *   at MS plug|unplug BUSID
  *   delay BUSID ENDPOINT MS
  *   fault BUSID ENDPOINT AFTER KIND
  *
+ * more: of descriptors that nobody knows, in the last configuration.
  * MODEL: zero, keyboard, disk, isoc. ENDPOINT: the address, 0x81. AFTER: so many
  * transfers later. KIND: see parse_fault(). MS: from the start on.
  */
@@ -21,6 +22,9 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+
+/* Bytes that a configuration is made longer by. */
+#define MORE_MAX 2048
 
 /* A look without hardware: one of each kind, and two that are alike. */
 static const char built_in[] =
@@ -88,6 +92,7 @@ struct wanted {
 	unsigned int vendor, product;
 	const char *serial, *product_name;
 	unsigned long size;		/* MiB */
+	unsigned long more;		/* bytes */
 	bool plugged;
 };
 
@@ -108,6 +113,8 @@ static bool parse_option(char *word, struct wanted *w)
 		return sscanf(value, "%4x:%4x", &w->vendor, &w->product) == 2;
 	if (!strcmp(word, "size"))
 		return parse_number(value, 1024, &w->size);
+	if (!strcmp(word, "more"))
+		return parse_number(value, MORE_MAX, &w->more);
 	if (!strcmp(word, "serial"))
 		w->serial = value;
 	else if (!strcmp(word, "product"))
@@ -124,12 +131,31 @@ static const uint8_t bos[] = {
 	10, 16, 3, 0, 0x0e, 0, 1, 10, 0xff, 0x07 /* SuperSpeed */
 };
 
+/* Makes the last configuration longer; returns the bytes of all. */
+static size_t add_more(uint8_t *all, size_t len, size_t more)
+{
+	size_t at = 18, last = at, n;
+
+	for (; at < len; at += all[at + 2] | all[at + 3] << 8)
+		last = at;
+	while (more >= 2) {
+		n = more > 200 ? 200 : more;
+		all[len] = n;
+		all[len + 1] = 0xff;
+		len += n;
+		more -= n;
+	}
+	all[last + 2] = (len - last) & 0xff;
+	all[last + 3] = (len - last) >> 8;
+	return len;
+}
+
 static int make_descriptors(struct fake_device *dev, const struct wanted *w)
 {
 	bool super = w->speed >= BACKEND_SPEED_SUPER;
 	bool low = w->speed == BACKEND_SPEED_LOW;
 	const struct fake_model *m = dev->model;
-	uint8_t all[1024] = {
+	uint8_t all[1024 + MORE_MAX] = {
 		18, 1, 0, super ? 3 : 2, m->class_code[0], m->class_code[1],
 		m->class_code[2], super ? 9 : low ? 8 : 64,
 		w->vendor & 0xff, w->vendor >> 8, w->product & 0xff,
@@ -138,7 +164,8 @@ static int make_descriptors(struct fake_device *dev, const struct wanted *w)
 	size_t len;
 	int r;
 
-	len = 18 + m->configs(w->speed, all + 18, sizeof(all) - 18);
+	len = 18 + m->configs(w->speed, all + 18, 1024 - 18);
+	len = add_more(all, len, w->more);
 	for (size_t at = 18; at < len; at += all[at + 2] | all[at + 3] << 8)
 		all[17]++;
 	r = descriptors_parse(&dev->info.descriptors, all, len);

@@ -19,6 +19,10 @@
  * those behind it are taken back, and those of them that moved no byte are
  * executed again when the row goes on ("again").
  *
+ * A staged URB has its place in the row from its first piece on, and in the
+ * window with all bytes up to the last one that came; it is started when there
+ * are no gaps. While its submit is missing it is a hole to the others.
+ *
  * Isochronous URBs wait for nobody: `next` goes over holes to the first one
  * that is there, and the number of a hole that comes after all is answered
  * LATE. As nobody will fill such a hole, it can be acknowledged.
@@ -30,6 +34,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "server/pieces.h"
 
 /* At the device at once: enough for the longest queues that drivers keep. */
 #define DEPTH 64
@@ -99,14 +104,27 @@ static void insert_urb(struct endpoint *ep, struct urb *urb)
  * The oldest number that is not acknowledged is let in whatever the window
  * says: nothing else can make room.
  */
+static bool has_bytes(const struct endpoint *ep, uint32_t number, size_t bytes)
+{
+	const struct endpoint_window *w = ep->window;
+
+	return number == ep->acked + 1 ||
+	       (bytes <= w->max_bytes && w->bytes <= w->max_bytes - bytes);
+}
+
 static bool has_room(const struct endpoint *ep, uint32_t number, size_t bytes)
 {
 	const struct endpoint_window *w = ep->window;
 
-	if (number == ep->acked + 1)
-		return true;
-	return w->urbs < w->max_urbs &&
-	       (bytes <= w->max_bytes && w->bytes <= w->max_bytes - bytes);
+	return (number == ep->acked + 1 || w->urbs < w->max_urbs) &&
+	       has_bytes(ep, number, bytes);
+}
+
+static void set_length(struct endpoint *ep, struct urb *urb, uint32_t length)
+{
+	ep->window->bytes += length;
+	ep->window->bytes -= urb->length;
+	urb->length = length;
 }
 
 /* Does this end stop the endpoint (usbip_submit, "Stop")? */
@@ -174,6 +192,7 @@ static void answer_urb(struct endpoint *ep, struct urb *urb)
 
 	urb->lender = NULL;
 	urb->out = NULL;	/* it was in a record that is given back now */
+	urb_drop_pieces(urb);
 	if (urb->waiter)
 		ep->ops->answer(urb, ep->user);
 	urb->waiter = NULL;
@@ -218,6 +237,8 @@ static bool start_urb(struct endpoint *ep, struct urb *urb)
 		return false;
 	if (urb_is_state_call(urb) && ep->n_running)
 		return false;
+	if (!urb_is_whole(urb))
+		return false;
 
 	urb_set_state(urb, URB_STATE_RUNNING);
 	urb->first = !ep->n_running;
@@ -240,8 +261,9 @@ static struct urb *find_next(struct endpoint *ep)
 {
 	struct urb *urb, *next = find_urb(ep, ep->next);
 
-	if (next)
+	if (next && next->state != URB_STATE_STAGED)
 		return next;
+	next = NULL;
 	/* over a hole; without one, nothing is behind `next` */
 	TAILQ_FOREACH_REVERSE(urb, &ep->row, endpoint_row, link) {
 		if (!urb_after(urb->number, ep->next))
@@ -296,14 +318,18 @@ void endpoint_done(struct urb *urb)
 	endpoint_run(ep);
 }
 
-/* A duplicate of urb has come, with a new waiter; dup is consumed. */
+/*
+ * A duplicate of urb has come, with a new waiter; dup is consumed. How data
+ * goes is each call's own, as another connection may let more pass, or less.
+ */
 static void adopt_waiter(struct endpoint *ep, struct urb *urb, struct urb *dup)
 {
 	void *before = urb->waiter;
 
 	urb->waiter = dup->waiter;
-	urb_unref(dup);
+	urb->fetched = dup->fetched;
 	if (urb->state == URB_STATE_DONE) {
+		urb_unref(dup);
 		answer_urb(ep, urb);
 		return;
 	}
@@ -311,6 +337,12 @@ static void adopt_waiter(struct endpoint *ep, struct urb *urb, struct urb *dup)
 		urb->lender = before;	/* the data is in its record */
 	else if (before)
 		ep->ops->superseded(before, ep->user);
+	if (urb->pieces && dup->out && dup->length == urb->length) {
+		urb_drop_pieces(urb);
+		urb->out = dup->out;
+		endpoint_run(ep);
+	}
+	urb_unref(dup);
 }
 
 /*
@@ -332,9 +364,40 @@ static void cancel_before(struct endpoint *ep, const struct urb *reset)
 	}
 }
 
+/* Is there room for urb? early: what was kept of its number before it came. */
+static bool may_come(const struct endpoint *ep, const struct urb *urb,
+		     const struct urb *early)
+{
+	if (!early)
+		return has_room(ep, urb->number, urb->length);
+	if (early->state == URB_STATE_FORBIDDEN || urb->length <= early->length)
+		return true;
+	return has_bytes(ep, urb->number, urb->length - early->length);
+}
+
+/* urb, if it is staged, has what came of its data before it. false: no memory */
+static bool take_pieces(struct urb *urb, struct urb *early)
+{
+	if (!urb->staged)
+		return true;
+	if (!early || !early->pieces) {
+		urb->pieces = pieces_new(URB_HEADROOM);
+		return urb->pieces && !pieces_reserve(urb->pieces, urb->length);
+	}
+	if (early->length > urb->length) {
+		urb_refuse(urb);	/* some lies outside of it */
+		return true;
+	}
+	if (pieces_reserve(early->pieces, urb->length))
+		return false;
+	urb->pieces = early->pieces;
+	early->pieces = NULL;
+	return true;
+}
+
 enum endpoint_taken endpoint_submit(struct endpoint *ep, struct urb *urb)
 {
-	bool forbidden = false;
+	bool forbidden;
 	struct urb *seen;
 
 	if (!urb_after(urb->number, ep->acked)) {
@@ -342,18 +405,18 @@ enum endpoint_taken endpoint_submit(struct endpoint *ep, struct urb *urb)
 		return ENDPOINT_STALE;
 	}
 	seen = find_urb(ep, urb->number);
-	if (seen && seen->state != URB_STATE_FORBIDDEN) {
+	if (seen && seen->state != URB_STATE_FORBIDDEN &&
+	    seen->state != URB_STATE_STAGED) {
 		adopt_waiter(ep, seen, urb);
 		return ENDPOINT_TAKEN;
 	}
-	if (seen) {
-		forbidden = true;
-		remove_urb(ep, seen);
-	} else if (!has_room(ep, urb->number, urb->length)) {
+	forbidden = seen && seen->state == URB_STATE_FORBIDDEN;
+	if (!may_come(ep, urb, seen) || !take_pieces(urb, seen)) {
 		urb_unref(urb);
 		return ENDPOINT_DELAY;
 	}
-
+	if (seen)
+		remove_urb(ep, seen);
 	insert_urb(ep, urb);
 	if (forbidden) {
 		urb->unlinked = true;
@@ -402,6 +465,34 @@ void endpoint_ack(struct endpoint *ep, uint32_t acked)
 	}
 }
 
+/* Something came of a number before its submit. NULL: no memory. */
+static struct urb *keep_early(struct endpoint *ep, uint32_t number,
+			      enum urb_state state)
+{
+	struct urb *urb = urb_new();
+
+	if (!urb)
+		return NULL;
+	urb->address = ep->address;
+	urb->number = number;
+	insert_urb(ep, urb);
+	urb_set_state(urb, state);
+	return urb;
+}
+
+static bool is_too_early(const struct endpoint *ep, uint32_t number)
+{
+	return number - ep->acked > ep->window->max_urbs;
+}
+
+/* It has come in pieces, which nobody needs any more. */
+static void forbid_staged(struct endpoint *ep, struct urb *urb)
+{
+	urb_drop_pieces(urb);
+	set_length(ep, urb, 0);
+	urb_set_state(urb, URB_STATE_FORBIDDEN);
+}
+
 enum endpoint_taken endpoint_unlink(struct endpoint *ep, uint32_t number)
 {
 	struct urb *urb = find_urb(ep, number);
@@ -409,27 +500,102 @@ enum endpoint_taken endpoint_unlink(struct endpoint *ep, uint32_t number)
 	if (!urb_after(number, ep->acked))
 		return ENDPOINT_TAKEN;
 	if (!urb) {
-		if (number - ep->acked > ep->window->max_urbs)
+		if (is_too_early(ep, number))
 			return ENDPOINT_INVAL;
-		if (!has_room(ep, number, 0))
+		if (!has_room(ep, number, 0) ||
+		    !keep_early(ep, number, URB_STATE_FORBIDDEN))
 			return ENDPOINT_DELAY;
-		urb = urb_new();
-		if (!urb)
-			return ENDPOINT_DELAY;
-		urb->address = ep->address;
-		urb->number = number;
-		insert_urb(ep, urb);
-		urb_set_state(urb, URB_STATE_FORBIDDEN);
 		endpoint_run(ep);
 		return ENDPOINT_TAKEN;
 	}
 	urb->unlinked = true;
-	if (urb->state == URB_STATE_QUEUED) {
+	if (urb->state == URB_STATE_STAGED) {
+		forbid_staged(ep, urb);
+		endpoint_run(ep);
+	} else if (urb->state == URB_STATE_QUEUED) {
 		finish_as(ep, urb, URB_XFER_CANCELLED);
 		endpoint_run(ep);
 	} else {
 		cancel_urb(ep, urb);
 	}
+	return ENDPOINT_TAKEN;
+}
+
+/* The first piece of a submit that has not come. NULL: no room. */
+static struct urb *stage_early(struct endpoint *ep, uint32_t number,
+			       uint32_t end)
+{
+	struct pieces *pieces;
+	struct urb *urb;
+
+	/* what makes room for it may be on its way: not INVAL */
+	if (is_too_early(ep, number) || !has_room(ep, number, end))
+		return NULL;
+	pieces = pieces_new(URB_HEADROOM);
+	if (!pieces || pieces_reserve(pieces, end)) {
+		pieces_free(pieces);
+		return NULL;
+	}
+	urb = keep_early(ep, number, URB_STATE_STAGED);
+	if (urb)
+		urb->pieces = pieces;
+	else
+		pieces_free(pieces);
+	return urb;
+}
+
+/* The data ends here at least. false: no room for so much. */
+static bool extend(struct endpoint *ep, struct urb *urb, uint32_t end)
+{
+	if (end <= urb->length)
+		return true;
+	if (!has_bytes(ep, urb->number, end - urb->length) ||
+	    pieces_reserve(urb->pieces, end))
+		return false;
+	set_length(ep, urb, end);
+	return true;
+}
+
+enum endpoint_taken endpoint_stage(struct endpoint *ep, uint32_t number,
+				   uint32_t offset, const uint8_t *data,
+				   uint32_t length)
+{
+	struct urb *urb = find_urb(ep, number);
+	uint32_t end = offset + length;
+
+	if (!urb_after(number, ep->acked))
+		return ENDPOINT_STALE;
+	if (!urb)
+		urb = stage_early(ep, number, end);
+	if (!urb)
+		return ENDPOINT_DELAY;
+	if (!urb->pieces)
+		return ENDPOINT_TAKEN;	/* it is all here, or not wanted */
+	if (urb->state != URB_STATE_STAGED && end > urb->length)
+		return ENDPOINT_INVAL;
+	if (!extend(ep, urb, end))
+		return ENDPOINT_DELAY;
+	pieces_put(urb->pieces, offset, data, length);
+	endpoint_run(ep);
+	return ENDPOINT_TAKEN;
+}
+
+enum endpoint_taken endpoint_fetch(struct endpoint *ep, uint32_t number,
+				   const struct urb **found)
+{
+	const struct urb *urb = find_urb(ep, number);
+
+	if (!urb_after(number, ep->acked))
+		return ENDPOINT_STALE;
+	if (!urb || urb->state == URB_STATE_FORBIDDEN ||
+	    urb->state == URB_STATE_STAGED)
+		return ENDPOINT_INVAL;
+	if (urb->state != URB_STATE_DONE)
+		return ENDPOINT_IN_PROGRESS;
+	if (!urb_is_in(urb) || urb->type == URB_TYPE_ISOC ||
+	    urb->verdict != URB_VERDICT_TAKEN)
+		return ENDPOINT_INVAL;
+	*found = urb;
 	return ENDPOINT_TAKEN;
 }
 
@@ -439,6 +605,9 @@ void endpoint_hold(struct endpoint *ep)
 
 	ep->held = true;
 	TAILQ_FOREACH_REVERSE(urb, &ep->row, endpoint_row, link) {
+		/* its data may never come */
+		if (urb->state == URB_STATE_QUEUED && !urb_is_whole(urb))
+			finish_as(ep, urb, URB_XFER_CANCELLED);
 		if (!urb_at_device(urb))
 			continue;
 		urb->drained = true;

@@ -2,7 +2,7 @@
 /*
  * endpoint - the row of numbered URBs of one endpoint address, or of one of
  * its streams, and the rules of usbip.x for it: order, duplicates,
- * acknowledgement, stop, unlink. Does no I/O: what is to be done is told
+ * acknowledgement, stop, unlink, pieces. Does no I/O: what is to be done is told
  * through endpoint_ops.
  */
 #ifndef USBIP_SERVER_ENDPOINT_H
@@ -77,6 +77,7 @@ enum endpoint_taken {
 	ENDPOINT_STALE,
 	ENDPOINT_DELAY,
 	ENDPOINT_INVAL,		/* there is no such row, or can be no such number */
+	ENDPOINT_IN_PROGRESS,	/* of a fetch: it has not ended */
 };
 
 void endpoint_init(struct endpoint *ep, uint8_t address,
@@ -96,6 +97,18 @@ void endpoint_ack(struct endpoint *ep, uint32_t acked);
 /* ENDPOINT_DELAY: an early UNLINK that there is no room to remember.
  * ENDPOINT_INVAL: it is so early that its submit could not come yet. */
 enum endpoint_taken endpoint_unlink(struct endpoint *ep, uint32_t number);
+/*
+ * A piece of the data of a staged submit, which may come later, has come.
+ * DELAY: there is no room to keep it; INVAL: it lies outside of the data.
+ * TAKEN is also what nobody waits for.
+ */
+enum endpoint_taken endpoint_stage(struct endpoint *ep, uint32_t number,
+				   uint32_t offset, const uint8_t *data,
+				   uint32_t length);
+/* TAKEN: *found is an IN transfer that has ended, with what it brought.
+ * INVAL: no such was submitted. */
+enum endpoint_taken endpoint_fetch(struct endpoint *ep, uint32_t number,
+				   const struct urb **found);
 /* The device is done with urb: xfer, actual and perhaps verdict are set. */
 void endpoint_done(struct urb *urb);
 

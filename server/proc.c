@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * proc - what all procedures need: whose call it is, for which session, and
- * how it is answered without data. And the ones that do nothing, or that this
- * version leaves out.
+ * how it is answered without data. And the one that does nothing.
  */
 #include "server/proc.h"
 
@@ -119,8 +118,15 @@ void proc_peer(struct rpcsrv_call *call, const char *said,
 	peer->host = host;
 }
 
-struct session *proc_session(struct svc_req *rq, usbip_session handle,
-			     usbip_stat *stat)
+bool proc_is_at_home(struct svc_req *rq, const struct session *s)
+{
+	struct rpcsrv_conn *conn = rpcsrv_conn(rq);
+
+	return !rpcsrv_conn_is_dgram(conn) || s->conn == conn;
+}
+
+struct session *proc_session_anywhere(struct svc_req *rq, usbip_session handle,
+				      usbip_stat *stat)
 {
 	struct session *s = handle ? target_session(proc_target(rq), handle) :
 				     NULL;
@@ -135,6 +141,26 @@ struct session *proc_session(struct svc_req *rq, usbip_session handle,
 	return NULL;
 }
 
+struct session *proc_session(struct svc_req *rq, usbip_session handle,
+			     usbip_stat *stat)
+{
+	struct session *s = proc_session_anywhere(rq, handle, stat);
+
+	if (!s || proc_is_at_home(rq, s))
+		return s;
+	rpcsrv_mute(rq);
+	*stat = USBIP_NO_SESSION;
+	return NULL;
+}
+
+bool proc_fits(const struct rpcsrv_call *call, xdrproc_t xdr, void *res)
+{
+	size_t room = rpcsrv_call_room(call);
+
+	return room == SIZE_MAX || PROC_REPLY_HEADER + xdr_sizeof(xdr, res) <=
+				   room;
+}
+
 void proc_reply_stat(struct rpcsrv_call *call, usbip_stat stat)
 {
 	usbip_stat_res res = { .status = stat };
@@ -147,27 +173,6 @@ void proc_reply_stat(struct rpcsrv_call *call, usbip_stat stat)
 bool_t usbip_null_1_svc(void *args, void *res, struct svc_req *rq)
 {
 	return TRUE;
-}
-
-/* Not in this version: PROC_UNAVAIL, as RFC 5531 has it for what is not. */
-static bool_t leave_out(void *res, size_t size, struct svc_req *rq)
-{
-	memset(res, 0, size);
-	rpcsrv_reply_error(rpcsrv_defer(rq), PROC_UNAVAIL);
-	return FALSE;
-}
-
-bool_t usbip_stage_1_svc(usbip_stage_args *args, usbip_stat_res *res,
-			 struct svc_req *rq)
-{
-	xdr_free((xdrproc_t)xdr_usbip_stage_args, (char *)args);
-	return leave_out(res, sizeof(*res), rq);
-}
-
-bool_t usbip_fetch_1_svc(usbip_fetch_args *args, usbip_fetch_res *res,
-			 struct svc_req *rq)
-{
-	return leave_out(res, sizeof(*res), rq);
 }
 
 /* Results that were answered at once, by the dispatcher. */

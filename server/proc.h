@@ -44,11 +44,28 @@ void proc_peer(struct rpcsrv_call *call, const char *said,
 void proc_come_home(struct session *s, struct rpcsrv_conn *conn);
 
 /*
+ * By datagram, a session is called from its home alone: who has not the place
+ * that its owner has last said to be at is not answered, whatever he knows. On
+ * a stream it is called from anywhere.
+ */
+bool proc_is_at_home(struct svc_req *rq, const struct session *s);
+
+/*
  * The session with this handle, if it is ACTIVE; its lease is renewed. Else
- * NULL, and *stat is the answer.
+ * NULL, and *stat is the answer; which goes nowhere if the call does not come
+ * from its home.
  */
 struct session *proc_session(struct svc_req *rq, usbip_session handle,
 			     usbip_stat *stat);
+
+/* The same, wherever the call comes from. */
+struct session *proc_session_anywhere(struct svc_req *rq, usbip_session handle,
+				      usbip_stat *stat);
+
+/* Bytes of a reply in front of its result. */
+#define PROC_REPLY_HEADER 24
+/* May this be the result of call: does the reply pass in one piece? */
+bool proc_fits(const struct rpcsrv_call *call, xdrproc_t xdr, void *res);
 
 /* Answer with a status only: every result of usbip.x but EVENTS' begins with
  * one, and has nothing else where it is not OK, BUSY or AMBIGUOUS. */

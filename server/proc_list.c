@@ -79,9 +79,19 @@ static bool fill_device(const struct device *dev, bool allowed,
 	       out->claimed_by;
 }
 
-static bool fill_list(const struct target *t, const struct target_peer *peer,
-		      const usbip_list_args *args, usbip_list_ok *list)
+static void free_device(usbip_device *dev)
 {
+	xdr_free((xdrproc_t)xdr_usbip_device, (char *)dev);
+	memset(dev, 0, sizeof(*dev));
+}
+
+/* As many devices as were asked for, and as fit: one at least, so that the
+ * caller gets on. */
+static bool fill_list(const struct target *t, struct rpcsrv_call *call,
+		      const struct target_peer *peer,
+		      const usbip_list_args *args, usbip_list_res *res)
+{
+	usbip_list_ok *list = &res->usbip_list_res_u.list;
 	unsigned int max = args->count && args->count < USBIP_ENTRIES_MAX ?
 			   args->count : USBIP_ENTRIES_MAX;
 	unsigned int *n = &list->devices.devices_len;
@@ -95,14 +105,19 @@ static bool fill_list(const struct target *t, const struct target_peer *peer,
 	TAILQ_FOREACH(dev, &t->devices, link) {
 		if (dev->id <= args->cookie)
 			continue;
-		if (*n == max) {
-			list->eof = FALSE;
+		list->eof = FALSE;
+		if (*n == max)
 			break;
-		}
-		list->cookie = dev->id;
 		if (!fill_device(dev, target_allows(t, dev, peer, NULL),
 				 &list->devices.devices_val[(*n)++]))
 			return false;
+		if (*n > 1 &&
+		    !proc_fits(call, (xdrproc_t)xdr_usbip_list_res, res)) {
+			free_device(&list->devices.devices_val[--*n]);
+			break;
+		}
+		list->cookie = dev->id;
+		list->eof = TRUE;
 	}
 	return true;
 }
@@ -127,7 +142,7 @@ static void reply_list(struct kept_list *kept, const struct peer_name *name)
 		target_rescan(t);
 	memcpy(list->boot, t->boot, sizeof(list->boot));
 	list->event = t->events.last;
-	if (fill_list(t, &peer, &kept->args, list))
+	if (fill_list(t, kept->call, &peer, &kept->args, &res))
 		rpcsrv_reply(kept->call, (xdrproc_t)xdr_usbip_list_res, &res,
 			     NULL, NULL);
 	else
@@ -165,6 +180,17 @@ bool_t usbip_list_1_svc(usbip_list_args *args, usbip_list_res *res,
 
 /* ---- EVENTS ------------------------------------------------------------- */
 
+/* How many of them a reply has room for; of 44 bytes at most. */
+static size_t max_events(const struct rpcsrv_call *call)
+{
+	const size_t one = 12 + USBIP_BUSID_MAX + 1;
+	size_t room = rpcsrv_call_room(call), none = PROC_REPLY_HEADER + 16;
+
+	if (room >= none + USBIP_EVENTS_MAX * one)
+		return USBIP_EVENTS_MAX;
+	return room >= none + one ? (room - none) / one : 1;
+}
+
 static void reply_events(struct rpcsrv_call *call,
 			 const struct events_event *events, size_t n,
 			 uint64_t last)
@@ -192,7 +218,7 @@ void proc_list_events(struct events *ev, struct events_wait *wait)
 	size_t n;
 
 	n = events_get(ev, &wait->filter, wait->after, events,
-		       USBIP_EVENTS_MAX, &last);
+		       max_events(wait->waiter), &last);
 	reply_events(wait->waiter, events, n, last);
 }
 
@@ -232,6 +258,27 @@ static struct session *filter_session(struct target *t, usbip_session handle,
 	return s;
 }
 
+/* call is what this one was: it waits in its place. */
+static bool supersede_copy(void *waiter, void *call)
+{
+	if (!rpcsrv_call_is_copy(call, waiter))
+		return false;
+	proc_reply_stat(waiter, USBIP_IN_PROGRESS);
+	return true;
+}
+
+static void wait_events(struct rpcsrv_call *call, struct target *t,
+			const struct events_filter *filter, uint64_t after,
+			unsigned int seconds)
+{
+	if (rpcsrv_conn_is_dgram(rpcsrv_call_conn(call)))
+		events_forget(&t->events, supersede_copy, call);
+	if (seconds > WAIT_MAX)
+		seconds = WAIT_MAX;
+	if (target_wait(t, filter, after, seconds, call))
+		proc_reply_stat(call, USBIP_DELAY);
+}
+
 bool_t usbip_events_1_svc(usbip_events_args *args, usbip_events_res *res,
 			  struct svc_req *rq)
 {
@@ -247,6 +294,10 @@ bool_t usbip_events_1_svc(usbip_events_args *args, usbip_events_res *res,
 	s = filter_session(t, args->session, &filter, &res->status);
 	if (res->status != USBIP_OK)
 		return TRUE;
+	if (s && s->why == SESSION_WHY_NONE && !proc_is_at_home(rq, s)) {
+		rpcsrv_mute(rq);
+		return TRUE;
+	}
 	call = rpcsrv_defer(rq);
 	if (s && s->why != SESSION_WHY_NONE) {
 		reply_end(call, t, s);
@@ -255,11 +306,10 @@ bool_t usbip_events_1_svc(usbip_events_args *args, usbip_events_res *res,
 	if (memcmp(args->boot, t->boot, sizeof(t->boot)))
 		args->after = UINT64_MAX;	/* another boot's: LOST */
 	n = events_get(&t->events, &filter, args->after, events,
-		       USBIP_EVENTS_MAX, &last);
+		       max_events(call), &last);
 	if (n || !args->wait)
 		reply_events(call, events, n, last);
-	else if (target_wait(t, &filter, last, args->wait < WAIT_MAX ?
-			     args->wait : WAIT_MAX, call))
-		proc_reply_stat(call, USBIP_DELAY);
+	else
+		wait_events(call, t, &filter, last, args->wait);
 	return FALSE;
 }

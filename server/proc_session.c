@@ -50,6 +50,10 @@ static void reply_claim(struct rpcsrv_call *call, struct session *s)
 	ok->speed = status_of_speed(dev->info->speed);
 	ok->configuration = dev->configuration;
 	fill_descriptors(&dev->info->descriptors, ok, configs);
+	if (!proc_fits(call, (xdrproc_t)xdr_usbip_claim_res, &res)) {
+		ok->configs.configs_len = 0;	/* by FETCH, then */
+		ok->bos.usbip_descriptor_len = 0;
+	}
 	if (rpcsrv_conn_is_open(rpcsrv_call_conn(call)))
 		proc_come_home(s, rpcsrv_call_conn(call));
 	rpcsrv_reply(call, (xdrproc_t)xdr_usbip_claim_res, &res, NULL, NULL);
@@ -195,8 +199,12 @@ void proc_session_released(void *call)
 bool_t usbip_release_1_svc(usbip_session_args *args, usbip_stat_res *res,
 			   struct svc_req *rq)
 {
-	struct session *s = proc_session(rq, args->session, &res->status);
+	struct session *s;
 
+	s = target_session(proc_target(rq), args->session);
+	/* it came before, and is not answered yet: this one waits instead */
+	if (!s || s->why != SESSION_WHY_RELEASED || !s->waiter)
+		s = proc_session(rq, args->session, &res->status);
 	if (!s)
 		return TRUE;
 	target_release(proc_target(rq), s, rpcsrv_defer(rq));
@@ -211,7 +219,7 @@ bool_t usbip_renew_1_svc(usbip_renew_args *args, usbip_renew_res *res,
 	struct session *s;
 
 	memset(res, 0, sizeof(*res));
-	s = proc_session(rq, args->session, &res->status);
+	s = proc_session_anywhere(rq, args->session, &res->status);
 	if (!s)
 		return TRUE;
 	for (unsigned int i = 0; i < args->acks.acks_len; i++)

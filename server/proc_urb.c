@@ -20,7 +20,8 @@ static void unref_urb(void *urb)
 static void transfer_ended(struct rpcsrv_call *call, struct urb *urb)
 {
 	bool data = urb->type <= URB_TYPE_INTERRUPT && urb_is_in(urb) &&
-		    urb->actual && urb->verdict == URB_VERDICT_TAKEN;
+		    urb->actual && urb->verdict == URB_VERDICT_TAKEN &&
+		    !urb->fetched;
 	usbip_transfer_res res;
 
 	memset(&res, 0, sizeof(res));
@@ -95,6 +96,25 @@ void proc_submit(struct svc_req *rq, struct session *s,
 		proc_reply_stat(call, status_of_taken(taken));
 }
 
+/* More than what comes in front of the data in a reply. */
+#define REPLY_EXTRA 64
+
+/* By datagram, does the reply bring all that this may have to say? */
+static bool has_reply(struct svc_req *rq, const struct urb *urb)
+{
+	size_t extra = REPLY_EXTRA + urb->n_packets * sizeof(usbip_packet);
+	size_t data = urb_is_in(urb) && !urb->fetched ? urb->length : 0;
+
+	return !rpcsrv_conn_is_dgram(rpcsrv_conn(rq)) ||
+	       data <= RPCSRV_DGRAM_MAX - extra;
+}
+
+/* Isochronous data is worth nothing by the time that its pieces are there. */
+static bool may_be_pieces(const struct urb *urb)
+{
+	return urb->type != URB_TYPE_ISOC && urb->length <= USBIP_DATA_MAX;
+}
+
 /* Where the data is, how long, which way. false: it makes no sense. */
 static bool take_buffer(struct urb *urb, const usbip_buffer *buffer)
 {
@@ -108,9 +128,13 @@ static bool take_buffer(struct urb *urb, const usbip_buffer *buffer)
 		urb->length = buffer->usbip_buffer_u.length;
 		return urb_is_in(urb) && urb->length <= USBIP_DATA_MAX;
 	case USBIP_BUFFER_STAGED:
+		urb->length = buffer->usbip_buffer_u.length;
+		urb->staged = true;
+		return !urb_is_in(urb) && may_be_pieces(urb);
 	case USBIP_BUFFER_FETCHED:
-		urb->verdict = URB_VERDICT_NOT_SUPPORTED;
-		return true;
+		urb->length = buffer->usbip_buffer_u.length;
+		urb->fetched = true;
+		return urb_is_in(urb) && may_be_pieces(urb);
 	}
 	return false;
 }
@@ -126,14 +150,6 @@ static bool has_known_flags(uint32_t pipe)
 static bool has_known_isoc_flags(uint32_t pipe)
 {
 	return !(pipe & ~(USBIP_PIPE_ADDRESS | USBIP_PIPE_ISO_ASAP));
-}
-
-/* A refused URB holds nothing and is answered in its turn. */
-static void refuse(struct urb *urb)
-{
-	urb->verdict = URB_VERDICT_INVAL;
-	urb->length = 0;
-	urb->out = NULL;
 }
 
 static struct urb *new_urb(struct svc_req *rq, enum urb_type type,
@@ -179,15 +195,16 @@ static struct urb *control_urb(struct svc_req *rq,
 	bool in = setup[0] & 0x80;
 
 	if (!length)	/* whichever way, nothing goes */
-		in = buffer->type == USBIP_BUFFER_IN;
+		in = buffer->type == USBIP_BUFFER_IN ||
+		     buffer->type == USBIP_BUFFER_FETCHED;
 	urb = new_urb(rq, URB_TYPE_CONTROL, &args->submit, in ? 0x80 : 0);
 	if (!urb)
 		return NULL;
 	memcpy(urb->setup, setup, sizeof(urb->setup));
 	if (!has_known_flags(args->submit.pipe) || is_state_request(setup) ||
-	    !take_buffer(urb, buffer) ||
-	    (urb->verdict == URB_VERDICT_TAKEN && urb->length != length))
-		refuse(urb);
+	    !take_buffer(urb, buffer) || urb->length != length ||
+	    !has_reply(rq, urb))
+		urb_refuse(urb);
 	return urb;
 }
 
@@ -234,8 +251,8 @@ static bool_t submit_data(struct svc_req *rq, enum urb_type type,
 		stream = 0;
 	}
 	if (urb && (stream || !has_known_flags(submit->pipe & 0xffff) ||
-		    !take_buffer(urb, buffer)))
-		refuse(urb);
+		    !take_buffer(urb, buffer) || !has_reply(rq, urb)))
+		urb_refuse(urb);
 	proc_submit(rq, s, submit, row, urb);
 	return FALSE;
 }
@@ -279,9 +296,9 @@ static struct urb *isoc_urb(struct svc_req *rq, const usbip_isoc_args *args)
 			    args->packets.packets_len))
 		return urb_unref(urb);
 	if (!has_known_isoc_flags(args->submit.pipe) ||
-	    !take_buffer(urb, &args->buffer) ||
-	    (urb->verdict == URB_VERDICT_TAKEN && !makes_up(urb)))
-		refuse(urb);
+	    !take_buffer(urb, &args->buffer) || !makes_up(urb) ||
+	    !has_reply(rq, urb))
+		urb_refuse(urb);
 	return urb;
 }
 

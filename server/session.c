@@ -339,6 +339,28 @@ enum endpoint_taken session_unlink(struct session *s, int row,
 	return taken;
 }
 
+enum endpoint_taken session_stage(struct session *s, int row,
+				  unsigned int stream, uint32_t number,
+				  uint32_t offset, const uint8_t *data,
+				  uint32_t length)
+{
+	enum endpoint_taken taken;
+	struct endpoint *ep;
+
+	taken = make_row(s, row, stream, &ep);
+	return taken == ENDPOINT_TAKEN ?
+	       endpoint_stage(ep, number, offset, data, length) : taken;
+}
+
+enum endpoint_taken session_fetch(struct session *s, int row,
+				  unsigned int stream, uint32_t number,
+				  const struct urb **found)
+{
+	struct endpoint *ep = find_row(s, row, stream);
+
+	return ep ? endpoint_fetch(ep, number, found) : ENDPOINT_INVAL;
+}
+
 /* ---- the end ------------------------------------------------------------ */
 
 static void begin_end(struct session *s)

@@ -125,6 +125,13 @@ void session_ack(struct session *s, int row, unsigned int stream,
 		 uint32_t acked);
 enum endpoint_taken session_unlink(struct session *s, int row,
 				   unsigned int stream, uint32_t number);
+enum endpoint_taken session_stage(struct session *s, int row,
+				  unsigned int stream, uint32_t number,
+				  uint32_t offset, const uint8_t *data,
+				  uint32_t length);
+enum endpoint_taken session_fetch(struct session *s, int row,
+				  unsigned int stream, uint32_t number,
+				  const struct urb **found);
 /* What was started has ended: xfer, actual, perhaps verdict are set. */
 void session_done(struct session *s, struct urb *urb);
 /* Try again what the device had no room for. true: some still wait. */

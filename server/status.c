@@ -35,6 +35,8 @@ usbip_stat status_of_taken(enum endpoint_taken taken)
 		return USBIP_DELAY;
 	case ENDPOINT_INVAL:
 		return USBIP_INVAL;
+	case ENDPOINT_IN_PROGRESS:
+		return USBIP_IN_PROGRESS;
 	}
 	return USBIP_HOST_ERROR;
 }

@@ -408,6 +408,8 @@ enum target_claim target_claim(struct target *t, const char *name,
 
 void target_release(struct target *t, struct session *s, void *call)
 {
+	if (s->waiter)
+		t->config.ops->superseded(s->waiter);
 	s->waiter = call;
 	end_session(s, SESSION_WHY_RELEASED);
 }

@@ -113,7 +113,8 @@ enum target_claim target_claim(struct target *t, const char *name,
 			       const uint8_t *instance,
 			       const struct target_peer *peer, void *call,
 			       struct session **sp);
-/* ops->released(call) comes when the device is back. */
+/* ops->released(call) comes when the device is back; of a session that is
+ * being released already, to this call instead of the one before. */
 void target_release(struct target *t, struct session *s, void *call);
 /* Its lease is renewed. NULL: never was, or forgotten. */
 struct session *target_session(struct target *t, uint64_t handle);

@@ -13,6 +13,7 @@
 
 #include "common/log.h"
 #include "common/pool.h"
+#include "server/pieces.h"
 
 static const char *state_name(enum urb_state state)
 {
@@ -21,6 +22,8 @@ static const char *state_name(enum urb_state state)
 		return "new";
 	case URB_STATE_FORBIDDEN:
 		return "forbidden";
+	case URB_STATE_STAGED:
+		return "staged";
 	case URB_STATE_QUEUED:
 		return "queued";
 	case URB_STATE_RUNNING:
@@ -37,10 +40,12 @@ static bool may_go(enum urb_state from, enum urb_state to)
 {
 	switch (from) {
 	case URB_STATE_NEW:
-		return to == URB_STATE_FORBIDDEN || to == URB_STATE_QUEUED ||
-		       to == URB_STATE_DONE;
+		return to == URB_STATE_FORBIDDEN || to == URB_STATE_STAGED ||
+		       to == URB_STATE_QUEUED || to == URB_STATE_DONE;
 	case URB_STATE_FORBIDDEN:
 		return false;	/* its submit replaces it */
+	case URB_STATE_STAGED:
+		return to == URB_STATE_FORBIDDEN;	/* the same */
 	case URB_STATE_QUEUED:
 		return to == URB_STATE_RUNNING || to == URB_STATE_DONE;
 	case URB_STATE_RUNNING:
@@ -83,6 +88,7 @@ struct urb *urb_unref(struct urb *urb)
 		return NULL;
 	assert(!urb_at_device(urb));
 	free(urb->packets);
+	pieces_free(urb->pieces);
 	if (urb->buffer != urb->small)
 		free(urb->buffer);
 	if (urb->pool)
@@ -121,19 +127,44 @@ void urb_end_packets(struct urb *urb, enum urb_xfer xfer)
 	}
 }
 
+bool urb_is_whole(const struct urb *urb)
+{
+	return !urb->pieces || urb->pieces->n == urb->length;
+}
+
+void urb_drop_pieces(struct urb *urb)
+{
+	urb->pieces = pieces_free(urb->pieces);
+}
+
+void urb_refuse(struct urb *urb)
+{
+	urb->verdict = URB_VERDICT_INVAL;
+	urb->length = 0;
+	urb->out = NULL;
+	urb->staged = false;
+}
+
 int urb_alloc(struct urb *urb)
 {
 	bool control = urb->type == URB_TYPE_CONTROL;
 	size_t len = URB_HEADROOM + (size_t)urb->length;
 
-	if (urb->buffer || (!control && !urb_is_in(urb)))
+	if (urb->buffer)
+		return 0;
+	if (urb->pieces) {
+		urb->buffer = pieces_take(urb->pieces);
+		urb->pieces = NULL;
+	} else if (control || urb_is_in(urb)) {
+		urb->buffer = len <= URB_SMALL ? urb->small : malloc(len);
+	} else {
 		return 0;	/* OUT goes from the record that it came in */
-	urb->buffer = len <= URB_SMALL ? urb->small : malloc(len);
+	}
 	if (!urb->buffer)
 		return -ENOMEM;
 	if (control)
 		memcpy(urb->buffer, urb->setup, sizeof(urb->setup));
-	if (!urb_is_in(urb) && urb->length)
+	if (urb->out && urb->length)
 		memcpy(urb->buffer + URB_HEADROOM, urb->out, urb->length);
 	return 0;
 }

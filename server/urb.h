@@ -12,6 +12,7 @@
 #include <sys/queue.h>
 
 struct endpoint;
+struct pieces;
 struct pool;
 
 enum urb_type {
@@ -59,6 +60,8 @@ enum urb_verdict {
 enum urb_state {
 	URB_STATE_NEW,		/* made; in no row yet */
 	URB_STATE_FORBIDDEN,	/* only an UNLINK of this number has come */
+	URB_STATE_STAGED,	/* only pieces of its data have come; `length`
+				 * is where the last of them ends */
 	URB_STATE_QUEUED,	/* waits for its turn */
 	URB_STATE_RUNNING,	/* the device has it */
 	URB_STATE_CANCELLING,	/* the device has it still, told to stop */
@@ -87,12 +90,17 @@ struct urb {
 	uint32_t rows;			/* endpoints, a bit each by endpoint_row() */
 	uint32_t length;		/* of the data, both directions */
 	const uint8_t *out;		/* OUT: the data, in a call's record */
+	bool staged;			/* OUT: the data comes by pieces */
+	struct pieces *pieces;		/* what has come of it; NULL once it is
+					 * in `buffer` */
 	unsigned int n_packets;		/* ISOC */
 
 	enum urb_state state;
 	bool unlinked;			/* UNLINK has come */
 	bool drained;			/* cancelled for a state call */
 	bool again;			/* cancelled to be executed later */
+	bool fetched;			/* IN: the reply is without the data, as
+				 * who asked for it last wants it */
 	enum urb_xfer xfer;		/* once DONE */
 	uint32_t actual;		/* bytes that went over the bus; of
 					 * ALLOC_STREAMS: streams granted */
@@ -123,9 +131,16 @@ int urb_set_packets(struct urb *urb, const uint32_t *lengths, unsigned int n);
 /* What became of all of them, with no byte. */
 void urb_end_packets(struct urb *urb, enum urb_xfer xfer);
 
+/* Is it all here that goes with it? Not a staged one with gaps. */
+bool urb_is_whole(const struct urb *urb);
+/* What came of it by pieces is not needed. */
+void urb_drop_pieces(struct urb *urb);
+/* INVAL: it holds nothing, and is answered in its turn. */
+void urb_refuse(struct urb *urb);
+
 /*
  * The memory that the transfer goes to or comes from; with the setup in front
- * of it for CONTROL. -ENOMEM.
+ * of it for CONTROL. Of a whole one. -ENOMEM.
  */
 int urb_alloc(struct urb *urb);
 /* Where the data is, in both directions; after urb_alloc(). */

@@ -7,6 +7,7 @@
  *   - no number is carried out twice
  *   - a state call runs alone with what it affects, and alone in its row
  *   - the end comes once, and only when nothing runs
+ *   - what was staged goes out when all of it is there, and as it came
  *
  * Three bytes of input are one step.
  */
@@ -37,6 +38,7 @@ struct world {
 	bool full;
 };
 
+static const uint8_t no_data[64];
 static struct world *w;
 
 #define must(cond) do { if (!(cond)) abort(); } while (0)
@@ -61,11 +63,28 @@ static uint32_t affects(struct session *s, const struct urb *urb)
 					     1u << endpoint_row(urb->value);
 }
 
+/* What a piece has at this place. */
+static uint8_t byte_at(uint32_t number, uint32_t offset)
+{
+	return number * 31 + offset;
+}
+
+static void check_data(struct urb *urb)
+{
+	must(!urb_alloc(urb) && !urb->pieces);
+	if (urb->out)
+		return;		/* a duplicate brought all of it */
+	for (uint32_t i = 0; i < urb->length; i++)
+		must(urb_data(urb)[i] == byte_at(urb->number, i));
+}
+
 static int start(struct session *s, struct urb *urb)
 {
 	uint32_t held = urb_is_state_call(urb) ? affects(s, urb) | 1 : 0;
 
 	must(s->state == SESSION_STATE_ACTIVE);
+	if (urb->staged)
+		check_data(urb);
 	if (w->full) {
 		w->full = false;
 		/* a state call has no such answer */
@@ -139,6 +158,27 @@ static void complete(unsigned int which, unsigned int how)
 	session_done(w->s, urb);
 }
 
+static void stage(int row, unsigned int stream, unsigned int n,
+		  unsigned int how)
+{
+	uint32_t number = base_of(stream) + n;
+	uint8_t piece[16];
+
+	for (unsigned int i = 0; i < sizeof(piece); i++)
+		piece[i] = byte_at(number, (how & 7) * 12 + i);
+	session_stage(w->s, endpoint_row(addresses[row]), stream, number,
+		      (how & 7) * 12, piece, 4 + (how >> 2 & 12));
+}
+
+static void fetch(int row, unsigned int stream, unsigned int n)
+{
+	const struct urb *urb;
+
+	if (session_fetch(w->s, endpoint_row(addresses[row]), stream,
+			  base_of(stream) + n, &urb) == ENDPOINT_TAKEN)
+		must(urb->state == URB_STATE_DONE && urb_is_in(urb));
+}
+
 static void submit(int row, unsigned int stream, unsigned int n,
 		   unsigned int how)
 {
@@ -165,8 +205,10 @@ static void submit(int row, unsigned int stream, unsigned int n,
 	urb->short_not_ok = row && how & 1;
 	if (how & 0x80)
 		urb->verdict = URB_VERDICT_INVAL;
-	if (row && !(addresses[row] & 0x80))
-		urb->out = (const uint8_t *)"";
+	if (row && !(addresses[row] & 0x80)) {
+		urb->staged = how & 4;
+		urb->out = urb->staged ? NULL : no_data;
+	}
 	urb->number = base_of(stream) + n;
 	urb->waiter = waiter = &w->answers[w->n_calls++];
 	if (session_submit(w->s, endpoint_row(addresses[row]), urb,
@@ -197,7 +239,12 @@ static void step(const uint8_t *in)
 		complete(in[1], in[2]);
 		break;
 	case 6:
-		w->full = true;
+		if (in[2] & 0x40)
+			stage(row, stream, n, in[2]);
+		else if (in[2] & 0x80)
+			fetch(row, stream, n);
+		else
+			w->full = true;
 		break;
 	case 7:
 		session_run(w->s);

@@ -161,14 +161,23 @@ static void on_closed(int error, void *user)
 	c->closed = true;
 }
 
-void caller_open(struct caller *c, const char *host, unsigned int port)
+static bool is_in_progress(const uint8_t *results, size_t len)
+{
+	static const uint8_t word[4] = { 0, 0, 0, USBIP_IN_PROGRESS };
+
+	return len >= 4 && !memcmp(results, word, 4);
+}
+
+static void open_socket(struct caller *c, const char *host, unsigned int port,
+			int type)
 {
 	struct rpcclnt_config config = {
 		.prog = USBIP_PROGRAM, .vers = USBIP_V1,
-		.record_max = RECORD_MAX, .closed = on_closed, .user = c,
+		.record_max = RECORD_MAX, .closed = on_closed,
+		.interim = is_in_progress, .user = c,
 	};
 	const struct addrinfo hints = {
-		.ai_family = AF_INET, .ai_socktype = SOCK_STREAM,
+		.ai_family = AF_INET, .ai_socktype = type,
 	};
 	const struct timeval tick = { 0, 5000 };
 	struct addrinfo *ai;
@@ -179,7 +188,7 @@ void caller_open(struct caller *c, const char *host, unsigned int port)
 	snprintf(service, sizeof(service), "%u", port);
 	if (getaddrinfo(host, service, &hints, &ai))
 		die(host);
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
 	if (fd < 0 || connect(fd, ai->ai_addr, ai->ai_addrlen))
 		die("connect");
 	freeaddrinfo(ai);
@@ -189,6 +198,11 @@ void caller_open(struct caller *c, const char *host, unsigned int port)
 	event_add(c->tick, &tick);
 	if (rpcclnt_new(&c->clnt, fd, &config))
 		die("rpcclnt_new");
+}
+
+void caller_open(struct caller *c, const char *host, unsigned int port)
+{
+	open_socket(c, host, port, SOCK_STREAM);
 }
 
 void caller_close(struct caller *c)
@@ -237,6 +251,18 @@ void caller_begin(struct caller *c, struct caller_call *call)
 	rpcclnt_next(c->clnt, 0, on_done, call);
 }
 
+void caller_open_dgram(struct caller *c, const char *host, unsigned int port)
+{
+	struct caller_call call;
+
+	open_socket(c, host, port, SOCK_DGRAM);
+	memset(&call, 0, sizeof(call));
+	call.c = c;
+	if (rpcclnt_prove(c->clnt, 0, on_done, &call) || caller_wait(&call))
+		die("NULL");
+	caller_end(&call, NULL);
+}
+
 enum clnt_stat caller_wait(struct caller_call *call)
 {
 	caller_run(call->c, WAIT_MS, &call->done);
@@ -261,6 +287,7 @@ usbip_stat caller_claim(struct caller *c, const char *device, uint8_t instance,
 
 	memset(args.instance, instance, sizeof(args.instance));
 	caller_begin(c, call);
+	rpcclnt_how(c->clnt, RPCCLNT_PROVED);
 	usbip_claim_1(&args, &call->res.claim, rpcclnt_handle(c->clnt));
 	if (caller_wait(call))
 		die("CLAIM");
@@ -386,6 +413,59 @@ void caller_submit_control(struct caller *c, struct caller_call *call,
 	caller_begin(c, call);
 	usbip_control_1(&call->control, &call->res.transfer,
 			rpcclnt_handle(c->clnt));
+}
+
+void caller_submit_pieces(struct caller *c, struct caller_call *call,
+			  uint8_t endpoint, uint32_t length, uint32_t number)
+{
+	call->bulk.buffer.type = endpoint & 0x80 ? USBIP_BUFFER_FETCHED :
+						   USBIP_BUFFER_STAGED;
+	call->bulk.buffer.usbip_buffer_u.length = length;
+	submit_bulk(c, call, endpoint, number);
+}
+
+usbip_stat caller_stage(struct caller *c, uint32_t endpoint, uint32_t number,
+			uint32_t offset, const void *piece, uint32_t length)
+{
+	usbip_stage_args args = {
+		{ c->session, endpoint, number }, offset, { 0, NULL }
+	};
+	struct caller_call call;
+
+	args.piece.piece_len = length;
+	args.piece.piece_val = (char *)(uintptr_t)piece;
+	caller_begin(c, &call);
+	usbip_stage_1(&args, &call.res.stat, rpcclnt_handle(c->clnt));
+	if (caller_wait(&call))
+		die("STAGE");
+	caller_end(&call, NULL);
+	return call.res.stat.status;
+}
+
+usbip_stat caller_fetch(struct caller *c, uint32_t endpoint, uint32_t number,
+			uint32_t offset, void *data, uint32_t *length)
+{
+	usbip_fetch_args args = {
+		{ c->session, endpoint, number }, offset, *length
+	};
+	struct caller_call call;
+	usbip_fetch_res *res = &call.res.fetch;
+	usbip_stat stat;
+
+	caller_begin(c, &call);
+	usbip_fetch_1(&args, res, rpcclnt_handle(c->clnt));
+	if (caller_wait(&call))
+		die("FETCH");
+	stat = res->status;
+	*length = 0;
+	if (stat == USBIP_OK) {
+		*length = res->usbip_fetch_res_u.piece.piece_len;
+		if (data && *length)
+			memcpy(data, res->usbip_fetch_res_u.piece.piece_val,
+			       *length);
+	}
+	caller_end(&call, (xdrproc_t)xdr_usbip_fetch_res);
+	return stat;
 }
 
 int caller_result(struct caller_call *call, void *data, size_t length,

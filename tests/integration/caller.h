@@ -50,6 +50,9 @@ struct caller {
 
 /* Aborts if it can not connect. */
 void caller_open(struct caller *c, const char *host, unsigned int port);
+/* By datagrams; the address is proved. A call that is answered IN_PROGRESS goes
+ * on waiting. */
+void caller_open_dgram(struct caller *c, const char *host, unsigned int port);
 void caller_close(struct caller *c);
 /* Run the loop for so long, or until *done. */
 bool caller_run(struct caller *c, unsigned int ms, const bool *done);
@@ -69,6 +72,7 @@ struct caller_call {
 		usbip_transfer_res transfer;
 		usbip_isoc_res isoc;
 		usbip_state_res state;
+		usbip_fetch_res fetch;
 	} res;
 	usbip_control_args control;
 	usbip_bulk_args bulk;
@@ -102,6 +106,15 @@ void caller_submit_interrupt(struct caller *c, struct caller_call *call,
 			     uint8_t endpoint, uint32_t length, uint32_t number);
 void caller_submit_control(struct caller *c, struct caller_call *call,
 			   const uint8_t *setup, void *data, uint32_t number);
+
+/* With the data by pieces: STAGED on OUT endpoints, FETCHED on IN ones. */
+void caller_submit_pieces(struct caller *c, struct caller_call *call,
+			  uint8_t endpoint, uint32_t length, uint32_t number);
+usbip_stat caller_stage(struct caller *c, uint32_t endpoint, uint32_t number,
+			uint32_t offset, const void *piece, uint32_t length);
+/* OK: *length bytes came. data: NULL, or as many as are asked for. */
+usbip_stat caller_fetch(struct caller *c, uint32_t endpoint, uint32_t number,
+			uint32_t offset, void *data, uint32_t *length);
 
 /* Of a transfer that is done: bytes, or -1 and *xfer says why (-2: the call
  * itself failed, *xfer is then the usbip_stat). data: NULL, or length bytes. */

@@ -341,8 +341,10 @@ static void test_odd(struct caller *c)
 		{ "an unknown flag", 0x81 | 0x8000, USBIP_BUFFER_IN, USBIP_INVAL },
 		{ "ISO_ASAP", 0x81 | 0x400, USBIP_BUFFER_IN, USBIP_INVAL },
 		{ "data of the wrong way", 0x01, USBIP_BUFFER_IN, USBIP_INVAL },
-		{ "FETCHED", 0x81, USBIP_BUFFER_FETCHED, USBIP_NOT_SUPPORTED },
-		{ "STAGED", 0x01, USBIP_BUFFER_STAGED, USBIP_NOT_SUPPORTED },
+		{ "FETCHED, of an OUT endpoint", 0x01, USBIP_BUFFER_FETCHED,
+		  USBIP_INVAL },
+		{ "STAGED, of an IN endpoint", 0x81, USBIP_BUFFER_STAGED,
+		  USBIP_INVAL },
 	};
 	struct caller_call call;
 	int xfer;

@@ -7,6 +7,9 @@
  *   nN           the same with short_not_ok
  *   iN           the same, but its arguments make no sense
  *   tN rN        the same, a device-state call; RESET
+ *   gN gN:L      the same, staged, with L bytes; oN: with data, to be sent out
+ *   pN:O+L       L bytes of data, at O, for N
+ *   fN           FETCH of N
  *   aN           replies up to N have arrived
  *   uN           UNLINK
  *   dN dN:X      the device is done with N; X: stall, io, overflow, short, and
@@ -16,6 +19,7 @@
  * Out:
  *   >N started   xN cancelled   N=X answered   N~ that caller was superseded
  *   stale delay inval  what the submit or the UNLINK itself got
+ *   busy data    what the FETCH got, beside these
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -199,10 +203,80 @@ static const struct row_test tests[] = {
 	{ "over 2^32 with a hole", "s1 s3 s2", ">1 >3 2=late", ISOC,
 	  .first = UINT32_MAX },
 
+	/* pieces */
+	{ "pieces, then the submit", "p1:0+40 p1:40+24 g1 d1", ">1 1=ok", BULK },
+	{ "the submit, then pieces", "g1 p1:40+24 p1:0+40 d1", ">1 1=ok", BULK },
+	{ "pieces before and after it", "p1:40+24 g1 p1:0+40 d1", ">1 1=ok",
+	  BULK },
+	{ "a gap is a gap, however often the rest comes",
+	  "p1:0+40 g1 p1:0+40 p1:20+40 p1:63+1 p1:0+59 p1:60+3 d1", ">1 1=ok",
+	  BULK },
+	{ "a gap of a byte", "p1:0+11 p1:12+52 g1 p1:11+1", ">1", BULK },
+	{ "staged, of no byte", "g1:0 d1", ">1 1=ok", BULK },
+	{ "pieces for what has data are not needed",
+	  "p1:0+8 s1 p1:0+64 d1 p1:0+64 a1 p1:0+64", ">1 1=ok stale", BULK },
+	{ "what is staged holds up what is behind it", "g1 s2 p1:0+64 s3",
+	  ">1 >2 >3", BULK },
+	{ "so do pieces alone", "p1:0+64 s2 g1", ">1 >2", BULK },
+	{ "pieces in the middle", "p2:0+64 s1 s3 g2", ">1 >2 >3", BULK },
+	{ "a piece outside of the data", "g1 p1:60+5 p1:0+64", "inval >1", BULK },
+	{ "pieces outside of what comes then", "p1:60+5 g1 p1:0+64 s2",
+	  "1=inval >2", BULK },
+	{ "more than was thought", "p1:64+1 g1:100 p1:0+64 p1:65+35", ">1",
+	  BULK },
+	{ "a duplicate takes over, and waits as well", "g1 g1 p1:0+64 d1",
+	  "1~ >1 1=ok", BULK },
+	{ "one that has the data ends the wait", "g1 p1:0+9 o1 p1:20+4 d1",
+	  "1~ >1 1=ok", BULK },
+	{ "unless it is not the same", "g1:70 o1 p1:0+70 d1", "1~ >1 1=ok",
+	  BULK },
+	{ "what has data waits for none", "s1 o2 g2 d1 d2",
+	  ">1 >2 1=ok 2=ok 2~", BULK },
+	{ "UNLINK with pieces missing", "g1 p1:0+9 u1 p1:9+55 s2 a1",
+	  "1=cancelled >2", BULK },
+	{ "UNLINK of pieces alone", "p1:0+9 u1 p1:9+55 g1 s2 a1",
+	  "1=cancelled >2", BULK },
+	{ "UNLINK, then pieces", "u1 p1:0+64 g1 p1:0+64", "1=cancelled", BULK },
+	{ "held with pieces missing", "g1 s2 hold p1:0+64 release a1",
+	  "1=cancelled >2", BULK },
+	{ "held with all there", "hold g1 p1:0+64 release", ">1", BULK },
+	{ "a reset with pieces missing", "g1 p1:0+9 r2 d2", "1=cancelled >2 2=ok",
+	  CONTROL },
+	{ "the end with pieces missing", "s1 d1 g2 p2:0+9 p3:0+64 end",
+	  ">1 1=ok 2=cancelled", BULK },
+	{ "taken back, it needs no pieces again",
+	  "s1 g2 p2:0+64 d1:stall d2:cancelled a1 d2",
+	  ">1 >2 x2 1=stall >2 2=ok", BULK },
+	{ "pieces count in the window", "s1 p2:0+64 p2:64+1 p3:0+64 p4:0+63 p5:0+1",
+	  ">1 delay delay", BULK, .max_bytes = 3 * LENGTH },
+	{ "by where the last one ends", "s1 p2:127+1 p3:0+1 p2:0+127 g2:128",
+	  ">1 delay >2", BULK, .max_bytes = 3 * LENGTH },
+	{ "the submit counts once", "s1 p2:0+64 g2 s3 s4", ">1 >2 >3 delay",
+	  BULK, .max_bytes = 3 * LENGTH },
+	{ "and can be too long for it", "s1 p2:0+64 g2:129 d1 a1 g2:129 p2:64+65",
+	  ">1 delay 1=ok >2", BULK, .max_bytes = 3 * LENGTH },
+	{ "the oldest is let in, by pieces, too", "p1:0+500 g1:500", ">1", BULK,
+	  .max_bytes = 1 },
+	{ "pieces for more numbers than the window", "p2:0+1 p3:0+1 s1 s2 s3",
+	  "delay >1 >2 delay", BULK, .max_urbs = 2 },
+	{ "nobody waits for pieces where nobody waits", "p1:0+64 s2 s1", ">2 1=late",
+	  ISOC },
+	{ "pieces over 2^32", "p2:0+64 p1:0+64 g2 g1", ">1 >2", BULK,
+	  .first = UINT32_MAX },
+	{ "FETCH of what is done, until it is acknowledged",
+	  "s1 f1 d1 f1 f1 a1 f1", ">1 busy 1=ok data data stale", BULK },
+	{ "FETCH of what never came", "f1 p1:0+1 f1 u2 f2", "inval inval inval",
+	  BULK },
+	{ "FETCH of what was refused", "i1 f1", "1=inval inval", BULK },
+	{ "FETCH of isochronous data", "s1 d1 f1", ">1 1=ok inval", ISOC },
+	{ "FETCH of what failed half way", "s1 d1:cut f1", ">1 1=cut data", BULK },
+
 	/* back-pressure */
 	{ "no room is not a failure, and keeps the order", "full s1 s2 run d1 d2",
 	  ">1 >2 1=ok 2=ok", BULK },
 };
+
+static const char zeroes[LENGTH];
 
 struct bench {
 	struct endpoint ep;
@@ -227,10 +301,21 @@ static void put(struct bench *b, const char *format, unsigned int n,
 #pragma GCC diagnostic pop
 }
 
+/* Does what is to go out say where it belongs? */
+static bool is_right(const struct urb *urb)
+{
+	for (uint32_t i = 0; i < urb->length; i++)
+		if (urb_data(urb)[i] != (uint8_t)(urb->number + i))
+			return false;
+	return true;
+}
+
 static int start(struct urb *urb, void *user)
 {
 	struct bench *b = user;
 
+	if (urb->staged && (urb_alloc(urb) || (!urb->out && !is_right(urb))))
+		put(b, "%u=wrong", urb->number - b->base, NULL);
 	if (b->full) {
 		b->full = false;
 		return -EAGAIN;
@@ -312,6 +397,9 @@ static void note_taken(struct bench *b, enum endpoint_taken taken)
 	case ENDPOINT_INVAL:
 		put(b, "inval", 0, NULL);
 		break;
+	case ENDPOINT_IN_PROGRESS:
+		put(b, "busy", 0, NULL);
+		break;
 	}
 }
 
@@ -322,13 +410,20 @@ static void submit(struct bench *b, char kind, char *text)
 	char *slash;
 	unsigned int n = strtoul(text, &slash, 10);
 
+	urb->length = LENGTH;
 	if (*slash == '/')
 		b->acked = b->base + strtoul(slash + 1, NULL, 10);
+	else if (*slash == ':')
+		urb->length = strtoul(slash + 1, NULL, 10);
 	urb->type = kind == 'r' ? URB_TYPE_RESET :
 		    kind == 't' ? URB_TYPE_SET_CONFIGURATION : b->test->type;
-	urb->address = 0x81;
+	urb->address = kind == 'g' || kind == 'o' ? 0x01 : 0x81;
 	urb->number = b->base + n;
-	urb->length = urb_is_state_call(urb) ? 0 : LENGTH;
+	urb->staged = kind == 'g';
+	if (kind == 'o')
+		urb->out = (const uint8_t *)zeroes;
+	if (urb_is_state_call(urb))
+		urb->length = 0;
 	urb->short_not_ok = kind == 'n';
 	if (urb->type == URB_TYPE_ISOC)
 		urb_set_packets(urb, &packet, 1);
@@ -337,6 +432,30 @@ static void submit(struct bench *b, char kind, char *text)
 	urb->waiter = &b->calls[n];
 	endpoint_ack(&b->ep, b->acked);
 	note_taken(b, endpoint_submit(&b->ep, urb));
+}
+
+static void stage(struct bench *b, char *text)
+{
+	uint32_t number = b->base + strtoul(text, &text, 10);
+	uint32_t offset = strtoul(text + 1, &text, 10);
+	uint32_t length = strtoul(text + 1, NULL, 10);
+	uint8_t *data = malloc(length);
+
+	for (uint32_t i = 0; i < length; i++)
+		data[i] = number + offset + i;
+	note_taken(b, endpoint_stage(&b->ep, number, offset, data, length));
+	free(data);
+}
+
+static void fetch(struct bench *b, unsigned int n)
+{
+	enum endpoint_taken taken;
+	const struct urb *urb;
+
+	taken = endpoint_fetch(&b->ep, b->base + n, &urb);
+	note_taken(b, taken);
+	if (taken == ENDPOINT_TAKEN)
+		put(b, urb->number == b->base + n ? "data" : "wrong", 0, NULL);
 }
 
 static bool complete(struct bench *b, char *text)
@@ -379,6 +498,10 @@ static bool step(struct bench *b, char *word)
 		endpoint_ack(&b->ep, b->acked = b->base + atoi(word + 1));
 	else if (*word == 'd')
 		return complete(b, word + 1);
+	else if (*word == 'p')
+		stage(b, word + 1);
+	else if (*word == 'f')
+		fetch(b, atoi(word + 1));
 	else if (*word != 'u')
 		submit(b, *word, word + 1);
 	else

@@ -6,6 +6,7 @@
  * lent comes back. (The linker wraps the allocations of common/; those of this
  * test are the real ones, see common.inc.)
  */
+#include <netinet/in.h>
 #include <unistd.h>
 
 #include "common/rpcclnt.h"
@@ -121,8 +122,32 @@ static void exchange(struct bench *b)
 		abort();
 }
 
+/* A stream, or a socket of the answering side's and a caller's connected to
+ * it; the latter comes second. */
+static void make_pair(int pair[2], bool dgram)
+{
+	struct sockaddr_in at = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	socklen_t len = sizeof(at);
+	int small = 4096;
+
+	if (!dgram) {
+		if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+			abort();
+		setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+		return;
+	}
+	pair[0] = socket(AF_INET, SOCK_DGRAM, 0);
+	pair[1] = socket(AF_INET, SOCK_DGRAM, 0);
+	if (bind(pair[0], (struct sockaddr *)&at, len) ||
+	    getsockname(pair[0], (struct sockaddr *)&at, &len) ||
+	    connect(pair[1], (struct sockaddr *)&at, len))
+		abort();
+}
+
 /* The whole of it, with n allocations before one fails. False: bad. */
-static bool attempt(long n)
+static bool attempt(long n, bool dgram)
 {
 	struct rpcclnt_config clnt = {
 		.prog = USBIP_PROGRAM, .vers = USBIP_V1,
@@ -131,22 +156,20 @@ static bool attempt(long n)
 	struct rpcsrv_config config;
 	struct bench b;
 	bool good = true;
-	int pair[2], small = 4096;
+	int pair[2];
 
 	memset(&b, 0, sizeof(b));
 	b.base = clnt.base = event_base_new();
 	config = service_config(&b.service, b.base);
 	config.limits.calls = 4;	/* streams pause with something read */
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
-		abort();
-	setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	make_pair(pair, dgram);
 	failed = false;
 	until_failure = n;
 	if (service_init(&b.service, &config)) {
 		close(pair[0]);
 		close(pair[1]);
 	} else {
-		if (rpcsrv_adopt(b.service.srv, pair[0]))
+		if ((dgram ? rpcsrv_listen_dgram : rpcsrv_adopt)(b.service.srv, pair[0]))
 			close(pair[0]);
 		if (rpcclnt_new(&b.clnt, pair[1], &clnt))
 			close(pair[1]);
@@ -161,15 +184,22 @@ static bool attempt(long n)
 	return good && b.service.n_lent == 0;
 }
 
-int main(void)
+static void test(bool dgram)
 {
 	unsigned int n_bad = 0;
 	long n = 0;
 
 	do
-		n_bad += !attempt(n++);
+		n_bad += !attempt(n++, dgram);
 	while (failed && n < 1000);
-	ok(!n_bad, "each call has one end, whichever of %ld allocations fails", n);
+	ok(!n_bad, "%s: each call has one end, whichever of %ld allocations fails",
+	   dgram ? "datagrams" : "a stream", n);
 	ok(!failed && n > 30, "until none of them does");
+}
+
+int main(void)
+{
+	test(false);
+	test(true);
 	return tap_done();
 }

@@ -3,7 +3,12 @@
  * The calling side by datagrams, against a peer that loses, doubles and delays
  * what it likes; and against the answering side, through a lossy way.
  */
+#include "config.h"
+
+#include <net/if.h>
 #include <netinet/in.h>
+#include <sched.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "common/rpcclnt.h"
@@ -418,6 +423,96 @@ static void test_window(void)
 	bench_deinit(&b);
 }
 
+/* ---- what fits ---------------------------------------------------------- */
+
+static void set_out(struct call *call, size_t len)
+{
+	static char data[RPCCLNT_ROOM_MAX];
+
+	call->args.buffer.type = USBIP_BUFFER_OUT;
+	call->args.buffer.usbip_buffer_u.data.usbip_data_val = data;
+	call->args.buffer.usbip_buffer_u.data.usbip_data_len = len;
+}
+
+static void test_too_long(void)
+{
+	struct call call = { 0 };
+	struct rpc_err err;
+	struct bench b;
+
+	bench_init(&b);
+	set_out(&call, RPCCLNT_ROOM_MAX);
+	ok(make(&b, &call, 'a', 0, 0) == RPC_CANTSEND, "a call that no datagram holds");
+	clnt_geterr(rpcclnt_handle(b.clnt), &err);
+	ok(err.re_errno == EMSGSIZE && !rpcclnt_outstanding(b.clnt), "is refused at once");
+	bench_deinit(&b);
+}
+
+/* Large datagrams are lost, others are answered. */
+static void test_black_hole(void)
+{
+	struct call large = { 0 }, small = { 0 }, once = { 0 };
+	uint32_t words[64];
+	struct bench b;
+
+	bench_init(&b);
+	set_out(&large, 2000);
+	set_out(&once, 2000);
+	make(&b, &large, 'l', 0, 0);
+	make(&b, &once, 'o', RPCCLNT_ONCE, 0);
+	run(b.base, 10);
+	make(&b, &small, 's', RPCCLNT_PROMPT, 0);
+	while (!small.n_done && await(&b, words, 64))
+		if (words[9 + 6] != USBIP_BUFFER_OUT || words[9 + 7] != 2000)
+			reply_done(&b, words[0], 7);
+	ok(until(&b, &large.n_done, 1) && large.err.re_status == RPC_CANTSEND &&
+	   large.err.re_errno == EMSGSIZE, "what is lost for its size ends");
+	ok(rpcclnt_room(b.clnt) == RPCCLNT_ROOM_MIN && b.n_narrowed == 1, "and nothing is so large again");
+	ok(make(&b, &large, 'l', 0, 0) == RPC_CANTSEND, "but is refused");
+	ok(!once.n_done && make(&b, &small, 's', 0, 0) == RPC_SUCCESS,
+	   "ONCE and what is small are left alone");
+	bench_deinit(&b);
+}
+
+static bool set_mtu(int mtu)
+{
+	struct ifreq ifr = { .ifr_name = "lo", .ifr_mtu = mtu };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	bool set = !ioctl(fd, SIOCSIFMTU, &ifr);
+
+	ifr.ifr_flags = IFF_UP | IFF_RUNNING;
+	set = set && !ioctl(fd, SIOCSIFFLAGS, &ifr);
+	close(fd);
+	return set;
+}
+
+/* The path becomes narrower, in a network of this test's own. The last test. */
+static void test_narrow(void)
+{
+	struct call large = { 0 }, once = { 0 };
+	uint32_t words[64];
+	struct bench b;
+
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) || !set_mtu(1500)) {
+		ok(1, "a narrower path # SKIP needs namespaces");
+		return;
+	}
+	bench_init(&b);
+	ok(rpcclnt_room(b.clnt) == 1500 - 28, "the room of an Ethernet");
+	set_out(&large, 1400);
+	set_out(&once, 3000);
+	make(&b, &large, 'l', 0, 0);
+	ok(await(&b, words, 64), "a datagram that fills it");
+	make(&b, &once, 'o', RPCCLNT_ONCE, 0);
+	ok(await(&b, words, 64) && words[16] == 3000, "ONCE is longer, and goes in fragments");
+	if (!set_mtu(1300))
+		abort();
+	ok(until(&b, &large.n_done, 1) && large.err.re_errno == EMSGSIZE,
+	   "what no longer fits ends");
+	ok(rpcclnt_room(b.clnt) == 1300 - 28 && b.n_narrowed == 1, "and the room is that");
+	bench_deinit(&b);
+}
+
 int main(void)
 {
 	test_lost();
@@ -428,5 +523,8 @@ int main(void)
 	test_proof();
 	test_proof_later();
 	test_window();
+	test_too_long();
+	test_black_hole();
+	test_narrow();
 	return tap_done();
 }

@@ -114,6 +114,19 @@ static enum endpoint_taken submit_on(struct session *s, enum urb_type type,
 	return session_submit(s, endpoint_row(address), urb, 0);
 }
 
+static void submit_staged(struct session *s, uint8_t address, uint32_t number)
+{
+	struct urb *urb = urb_new();
+
+	urb->type = URB_TYPE_BULK;
+	urb->address = address;
+	urb->number = number;
+	urb->length = 64;
+	urb->staged = true;
+	urb->waiter = &waiter;
+	session_submit(s, endpoint_row(address), urb, 0);
+}
+
 static void submit(struct session *s, enum urb_type type, uint8_t address,
 		   uint32_t number)
 {
@@ -321,6 +334,46 @@ static void test_streams(void)
 	sessions_deinit(&ss);
 }
 
+static void test_pieces(void)
+{
+	int row = endpoint_row(0x02);
+	const uint8_t data[64] = { 0 };
+	const struct urb *urb;
+	struct sessions ss;
+	struct session *s;
+
+	sessions_init(&ss, &ops, 30);
+	s = new_session(&ss, 1, 0);
+	ok(session_stage(s, row, 1, 1, 0, data, 8) == ENDPOINT_INVAL &&
+	   session_fetch(s, endpoint_row(0x81), 1, 1, &urb) == ENDPOINT_INVAL,
+	   "no pieces of a stream that is not there");
+	grant(s, 1, 2);
+	ok(session_stage(s, row, 1, 1, 0, data, 8) == ENDPOINT_INVAL &&
+	   session_stage(s, endpoint_row(0x81), 2, 1, 0, data, 8) ==
+	   ENDPOINT_TAKEN, "of one that is, they are kept");
+	ok(session_stage(s, row, 0, 1, 0, data, 64) == ENDPOINT_TAKEN &&
+	   session_stage(s, row, 0, 2, 32, data, 32) == ENDPOINT_TAKEN &&
+	   s->window.urbs == 4 && s->window.bytes == 8 + 64 + 64,
+	   "and count in the window");
+	submit_staged(s, 0x02, 1);
+	submit_staged(s, 0x02, 2);
+	ok(dev.n_running == 1 && is_running(0x02, 1), "with all it runs");
+	dev.affects = 1u << row;
+	submit(s, URB_TYPE_SET_INTERFACE, 0, 2);
+	ok(answered(" 02/2=cancelled"),
+	   "a state call does not wait for what is missing");
+	done(s, 0x02, 1, URB_XFER_OK);
+	done(s, 0, 2, URB_XFER_OK);
+	submit_staged(s, 0x02, 3);
+	ok(answered(" 02/1=ok 00/2=ok") && !dev.n_running, "it waits again");
+	session_end(s, SESSION_WHY_RELEASED);
+	ok(answered(" 02/3=cancelled") && dev.n_returning == 1,
+	   "nor does the end");
+	session_returned(s, 0);
+	ok(!s->window.urbs && !s->window.bytes, "which leaves nothing");
+	sessions_deinit(&ss);
+}
+
 /* The end comes while a state call waits for its rows, and while it runs. */
 static void test_end_in_barrier(void)
 {
@@ -397,6 +450,7 @@ int main(void)
 	test_instance();
 	test_barrier();
 	test_streams();
+	test_pieces();
 	test_end_in_barrier();
 	test_gone();
 	test_many();
