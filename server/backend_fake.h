@@ -56,7 +56,8 @@ struct fake_model {
 	/*
 	 * A bulk, interrupt or isochronous transfer is at the head of its
 	 * endpoint, or stream. Sets xfer and actual; false: the device is not
-	 * ready (NAK).
+	 * ready (NAK). It is asked again after fake_kick(), and when
+	 * fake_wake_at() said.
 	 */
 	bool (*transfer)(struct fake_device *dev, struct urb *urb);
 	void (*reset)(struct fake_device *dev);
@@ -99,6 +100,7 @@ struct fake_device {
 	unsigned int away_ms;
 	struct event *leave;		/* looks whether it has */
 	uint32_t queued;		/* rows with something in their queue */
+	uint64_t wake;			/* ms; see fake_wake_at() */
 	_Atomic uint32_t halted;	/* rows */
 	_Atomic bool suspended;
 	_Atomic unsigned int configuration;
@@ -114,9 +116,13 @@ extern const struct fake_model fake_model_zero;
 extern const struct fake_model fake_model_keyboard;
 extern const struct fake_model fake_model_disk;
 extern const struct fake_model fake_model_isoc;
+extern const struct fake_model fake_model_uas;
 
 /* Something changed that a transfer may have waited for. */
 void fake_kick(struct fake_device *dev);
+uint64_t fake_now_ms(void);
+/* From within transfer(), which is not ready: not before `ms`. */
+void fake_wake_at(struct fake_device *dev, uint64_t ms);
 /* Plug in or unplug now. */
 void fake_plug(struct fake_device *dev);
 void fake_unplug(struct fake_device *dev);
