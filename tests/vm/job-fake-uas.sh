@@ -26,16 +26,16 @@ counts() {
 # A status that never comes: the driver waits, aborts, and resets the device.
 hang() {
 	dmesg -C
-	echo 2 >"/sys/block/$disk/device/timeout"
+	echo 4 >"/sys/block/$disk/device/timeout"
 	load_begins
 	ok "$name: one command hangs" fake tell $FAULT $HANG $STATUS_PIPE
 	ok "$name: it times out and is aborted" \
 		until_true 60 eval 'dmesg | grep -q uas_eh_abort_handler'
 	ok "$name: and the device is reset" \
 		until_true 60 eval 'dmesg | grep -q "uas_eh_device_reset_handler success"'
+	echo 30 >"/sys/block/$disk/device/timeout"
 	load_ends
 	ok "$name: which the load does not notice" load_says 0
-	echo 30 >"/sys/block/$disk/device/timeout"
 }
 
 fake_uas() { # NAME BUSID SPEED COMMANDS
@@ -45,12 +45,13 @@ fake_uas() { # NAME BUSID SPEED COMMANDS
 	is "$name: at its speed" "$(cat "$(here "$id")/speed")" "$3"
 	is "$name: its driver" "$(driver)" uas
 	is "$name: which takes so many commands" "$(can_queue)" "$4"
-	many_commands 16
-	counts
+	many_commands 16 -n 5
+	# below super speed data goes one after the other: so slow is too slow
+	[ "$3" = 480 ] || counts
 	resets
 	unbinds
 	hang
-	ok "$name: then it works as before" load -n 5
+	ok "$name: then it works as before" load -n 2
 	ok "$name: detach" detach
 }
 
