@@ -181,6 +181,7 @@ static bool execute(struct fake_device *dev, struct urb_entry *entry)
 		return false;
 	kind = take_fault(ep);
 	ep->spoil = FAKE_FAULT_NONE;
+	ep->ended = entry->due;
 	if (urb->type == URB_TYPE_ISOC && is_of_a_packet(kind)) {
 		ep->spoil = kind;
 		kind = FAKE_FAULT_NONE;

@@ -70,6 +70,7 @@ struct fake_endpoint {
 	unsigned int n_cancelled;	/* in it */
 	unsigned int delay_ms;	/* of each transfer; isochronous: each packet */
 	uint64_t busy;			/* isochronous: ms when all is done */
+	uint64_t ended;			/* and when what ends now was */
 	enum fake_fault_kind spoil;	/* isochronous: of the first packet */
 	bool began;			/* isochronous: it was given something */
 	uint32_t n_dry;			/* and had nothing left when more came */
@@ -117,6 +118,7 @@ extern const struct fake_model fake_model_keyboard;
 extern const struct fake_model fake_model_disk;
 extern const struct fake_model fake_model_isoc;
 extern const struct fake_model fake_model_uas;
+extern const struct fake_model fake_model_camera;
 
 /* Something changed that a transfer may have waited for. */
 void fake_kick(struct fake_device *dev);

@@ -353,11 +353,10 @@ static int uas_control(struct fake_device *dev, const uint8_t *setup,
 	return 12;
 }
 
-/* No task is left (UAS 5.5: I_T nexus loss); its memory may not be there yet. */
+/* Reset, or SET_INTERFACE: no task is left, and no transfer runs. */
 static void uas_reset(struct fake_device *dev)
 {
-	if (dev->model_state)
-		abort_tasks(dev->model_state, NULL);
+	abort_tasks(dev->model_state, NULL);
 }
 
 static size_t put_bytes(uint8_t *out, size_t at, const uint8_t *from, size_t n)

@@ -336,8 +336,10 @@ static void test_super(void)
 	static struct caller c;
 
 	caller_open(&c, "127.0.0.1", d.port);
-	ok(caller_claim(&c, "2-1", 1, NULL) == USBIP_OK, "CLAIM at super speed");
-	ok(alloc_streams(&c, 256) == TAGS, "256 streams wanted, %d granted", TAGS);
+	ok(caller_claim(&c, "2-1", 1, NULL) == USBIP_OK,
+	   "CLAIM at super speed");
+	ok(alloc_streams(&c, 256) == TAGS, "256 streams wanted, %d granted",
+	   TAGS);
 	streams = true;
 	test_inquiry(&c);
 	test_many(&c);
