@@ -40,7 +40,8 @@ int main(int argc, char **argv)
 		request.wLength = 4 * number(argv[4]);
 		request.data = data;
 	} else {
-		errx(2, "usage: fake DEVICE tell REQUEST VALUE INDEX | ask REQUEST WORDS");
+		errx(2, "usage: fake DEVICE tell REQUEST VALUE INDEX\n"
+			"       fake DEVICE ask REQUEST WORDS");
 	}
 	request.bRequest = number(argv[3]);
 	fd = open(argv[1], O_RDWR | O_CLOEXEC);

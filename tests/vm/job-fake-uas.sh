@@ -7,9 +7,6 @@
 
 FAULT=0xe1 HANG=5 DELAY=0xe2 COUNTS=0xe5 STATUS_PIPE=0x81
 
-node_of() { # FOLDER
-	printf /dev/bus/usb/%03d/%03d "$(cat "$1/busnum")" "$(cat "$1/devnum")"
-}
 fake() { /lab/fake "$(node_of "$(here "$id")")" "$@"; }
 
 # What the device itself sees: however slow this machine is, it is slower.
@@ -31,8 +28,8 @@ hang() {
 	ok "$name: one command hangs" fake tell $FAULT $HANG $STATUS_PIPE
 	ok "$name: it times out and is aborted" \
 		until_true 60 eval 'dmesg | grep -q uas_eh_abort_handler'
-	ok "$name: and the device is reset" \
-		until_true 60 eval 'dmesg | grep -q "uas_eh_device_reset_handler success"'
+	ok "$name: and the device is reset" until_true 60 eval \
+		'dmesg | grep -q "uas_eh_device_reset_handler success"'
 	echo 30 >"/sys/block/$disk/device/timeout"
 	load_ends
 	ok "$name: which the load does not notice" load_says 0
