@@ -45,7 +45,7 @@ struct fake {
 	struct pool entries;
 };
 
-static uint64_t now_ms(void)
+uint64_t fake_now_ms(void)
 {
 	struct timespec ts;
 
@@ -181,6 +181,7 @@ static bool execute(struct fake_device *dev, struct urb_entry *entry)
 		return false;
 	kind = take_fault(ep);
 	ep->spoil = FAKE_FAULT_NONE;
+	ep->ended = entry->due;
 	if (urb->type == URB_TYPE_ISOC && is_of_a_packet(kind)) {
 		ep->spoil = kind;
 		kind = FAKE_FAULT_NONE;
@@ -232,7 +233,7 @@ static bool run_row(struct fake_device *dev, int row, uint64_t now,
 		    uint64_t *due)
 {
 	struct fake_endpoint *ep = &dev->endpoints[row];
-	uint32_t tried = 0;		/* streams, a bit each */
+	uint64_t tried = 0;		/* streams, a bit each */
 	struct urb_entry *entry;
 
 	entry = find_cancelled(ep);
@@ -242,7 +243,7 @@ static bool run_row(struct fake_device *dev, int row, uint64_t now,
 		return true;
 	}
 	TAILQ_FOREACH(entry, &ep->queue, link) {
-		uint32_t bit = 1u << entry->urb->stream;
+		uint64_t bit = UINT64_C(1) << entry->urb->stream;
 
 		if (tried & bit)
 			continue;
@@ -260,13 +261,13 @@ static bool run_row(struct fake_device *dev, int row, uint64_t now,
 static void run_device(evutil_socket_t fd, short what, void *arg)
 {
 	struct fake_device *dev = arg;
-	uint64_t due = UINT64_MAX, now = now_ms();
+	uint64_t due = UINT64_MAX, now = fake_now_ms();
 	unsigned int budget = 256;	/* others want a turn, too */
 	bool any = true;
 
 	while (any && budget) {
 		any = false;
-		due = UINT64_MAX;
+		due = dev->wake = UINT64_MAX;
 		for (uint32_t rows = dev->queued; rows && budget;
 		     rows &= rows - 1)
 			while (budget && run_row(dev, __builtin_ctz(rows), now,
@@ -275,11 +276,13 @@ static void run_device(evutil_socket_t fd, short what, void *arg)
 				budget--;
 			}
 	}
+	if (dev->wake < due)
+		due = dev->wake;
 	if (!budget) {
 		event_active(dev->run, EV_TIMEOUT, 1);
 	} else if (due != UINT64_MAX) {
-		struct timeval tv = { (due - now) / 1000,
-				      (due - now) % 1000 * 1000 };
+		uint64_t left = due > now ? due - now : 0;
+		struct timeval tv = { left / 1000, left % 1000 * 1000 };
 
 		event_add(dev->run, &tv);
 	}
@@ -290,10 +293,16 @@ void fake_kick(struct fake_device *dev)
 	event_active(dev->run, EV_TIMEOUT, 1);
 }
 
+void fake_wake_at(struct fake_device *dev, uint64_t ms)
+{
+	if (ms < dev->wake)
+		dev->wake = ms;
+}
+
 /* When it will be done. Isochronous: one after the other, by the packet. */
 static uint64_t due_of(struct fake_endpoint *ep, const struct urb *urb)
 {
-	uint64_t now = now_ms();
+	uint64_t now = fake_now_ms();
 
 	if (urb->type != URB_TYPE_ISOC)
 		return ep->delay_ms ? now + ep->delay_ms : 0;

@@ -56,7 +56,8 @@ struct fake_model {
 	/*
 	 * A bulk, interrupt or isochronous transfer is at the head of its
 	 * endpoint, or stream. Sets xfer and actual; false: the device is not
-	 * ready (NAK).
+	 * ready (NAK). It is asked again after fake_kick(), and when
+	 * fake_wake_at() said.
 	 */
 	bool (*transfer)(struct fake_device *dev, struct urb *urb);
 	void (*reset)(struct fake_device *dev);
@@ -69,6 +70,7 @@ struct fake_endpoint {
 	unsigned int n_cancelled;	/* in it */
 	unsigned int delay_ms;	/* of each transfer; isochronous: each packet */
 	uint64_t busy;			/* isochronous: ms when all is done */
+	uint64_t ended;			/* and when what ends now was */
 	enum fake_fault_kind spoil;	/* isochronous: of the first packet */
 	bool began;			/* isochronous: it was given something */
 	uint32_t n_dry;			/* and had nothing left when more came */
@@ -99,6 +101,7 @@ struct fake_device {
 	unsigned int away_ms;
 	struct event *leave;		/* looks whether it has */
 	uint32_t queued;		/* rows with something in their queue */
+	uint64_t wake;			/* ms; see fake_wake_at() */
 	_Atomic uint32_t halted;	/* rows */
 	_Atomic bool suspended;
 	_Atomic unsigned int configuration;
@@ -114,9 +117,14 @@ extern const struct fake_model fake_model_zero;
 extern const struct fake_model fake_model_keyboard;
 extern const struct fake_model fake_model_disk;
 extern const struct fake_model fake_model_isoc;
+extern const struct fake_model fake_model_uas;
+extern const struct fake_model fake_model_camera;
 
 /* Something changed that a transfer may have waited for. */
 void fake_kick(struct fake_device *dev);
+uint64_t fake_now_ms(void);
+/* From within transfer(), which is not ready: not before `ms`. */
+void fake_wake_at(struct fake_device *dev, uint64_t ms);
 /* Plug in or unplug now. */
 void fake_plug(struct fake_device *dev);
 void fake_unplug(struct fake_device *dev);

@@ -10,8 +10,8 @@
  *   fault BUSID ENDPOINT AFTER KIND
  *
  * more: of descriptors that nobody knows, in the last configuration.
- * MODEL: zero, keyboard, disk, isoc. ENDPOINT: the address, 0x81. AFTER: so many
- * transfers later. KIND: see parse_fault(). MS: from the start on.
+ * MODEL: zero, keyboard, disk, uas, isoc, camera. ENDPOINT: the address, 0x81.
+ * AFTER: so many transfers later. KIND: see parse_fault(). MS: from the start on.
  */
 #include "server/backend_fake.h"
 
@@ -38,7 +38,7 @@ static const char built_in[] =
 
 static const struct fake_model *const models[] = {
 	&fake_model_zero, &fake_model_keyboard, &fake_model_disk,
-	&fake_model_isoc,
+	&fake_model_isoc, &fake_model_uas, &fake_model_camera,
 };
 
 struct script {

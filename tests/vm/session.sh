@@ -10,6 +10,7 @@
 #   here VID:PID[/SERIAL]   print the sysfs folder of what was attached
 #   there VID:PID[/SERIAL]  print the target's bus id of it
 #   disk_of FOLDER   print the disk (sda) of a USB device
+#   node_of FOLDER   print its file below /dev/bus/usb
 #   said_of FOLDER   print speed and descriptors, without bus and device number
 #
 # Everything that waits has a bound.
@@ -91,6 +92,10 @@ disk_of() { # FOLDER
 target_disk_of() {
 	on target ". /lab/session.sh
 		disk_of /sys/bus/usb/devices/$(there "$1")"
+}
+
+node_of() { # FOLDER
+	printf /dev/bus/usb/%03d/%03d "$(cat "$1/busnum")" "$(cat "$1/devnum")"
 }
 
 said_of() { # FOLDER
