@@ -55,6 +55,7 @@ struct target_config {
 	struct exports *exports;	/* consumed by target_new() */
 	unsigned int lease;		/* seconds */
 	const struct target_ops *ops;
+	void (*returned)(void *user);	/* a session ENDED */
 	void (*stopped)(void *user);	/* target_stop() is complete */
 	void *user;
 };
@@ -115,6 +116,9 @@ enum target_claim target_claim(struct target *t, const char *name,
 			       struct session **sp);
 /* ops->released(call) comes when the device is back. */
 void target_release(struct target *t, struct session *s, void *call);
+/* As the administrator of this machine wants it; config.returned() follows,
+ * perhaps from in here. Nothing if it has begun to end already. */
+void target_revoke(struct target *t, struct session *s);
 /* Its lease is renewed. NULL: never was, or forgotten. */
 struct session *target_session(struct target *t, uint64_t handle);
 /* As events_wait(). */
