@@ -27,6 +27,8 @@
 
 #define BACKLOG 64
 #define TRIES 16
+/* One controller may come for all that a target has, at once. */
+#define CONNS_PEER 256
 /* Not URBs: RENEW, UNLINK, EVENTS. */
 #define CALLS_EXTRA 128
 
@@ -182,6 +184,7 @@ static int serve(struct svc *svc, const struct svc_config *config)
 
 	rpcsrv_limits_default(&c.limits, record_max);
 	c.limits.record_small = USBIP_RECORD_EXTRA;
+	c.limits.conns_peer = CONNS_PEER;
 	c.limits.calls = ss->max_urbs + ENDPOINT_ROWS + CALLS_EXTRA;
 	c.limits.bytes = 2 * (ss->max_bytes + record_max);
 	r = rpcsrv_new(&svc->srv, &c);
