@@ -217,7 +217,8 @@ static json_t *list_candidates(const struct revocation *rev)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < rev->n; i++)
-		json_array_append_new(list, json_string(rev->sessions[i].busid));
+		json_array_append_new(list,
+				      json_string(rev->sessions[i].busid));
 	return json_pack("{s:o}", "candidates", list);
 }
 

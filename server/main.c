@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "common/cleanup.h"
@@ -377,7 +378,7 @@ static int init(struct daemon_state *d, const struct options *o)
 		return r;
 	memcpy(sc.listen, o->listen, sizeof(sc.listen));
 	sc.target = d->target;
-	open_control(d, o->control);	/* before anybody hears that it serves */
+	open_control(d, o->control);	/* before it says that it serves */
 	return svc_new(&d->svc, &sc);
 }
 
@@ -489,6 +490,23 @@ static int load_exports(struct options *o, struct daemon_state *d)
 	return EXIT_STOPPED;
 }
 
+/*
+ * Each session takes four descriptors: its connection, its worker, and its
+ * device twice. The soft limit is low for the sake of programs that use
+ * select(2).
+ */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		log_warning("the limit of open files can not be raised: %s",
+			    strerror(errno));
+}
+
 /* The exit code. */
 static int ask_service(const struct options *o)
 {
@@ -533,5 +551,6 @@ int main(int argc, char **argv)
 		code = load_exports(&o, &d);
 	if (code >= 0)
 		return code;
+	raise_descriptors();
 	return o.foreground ? run(&d, &o) : run_as_daemon(&d, &o);
 }

@@ -357,7 +357,7 @@ static enum target_claim begin_claim(struct target *t, struct device *dev,
 	if (r) {
 		log_error("%s: no session for %s: %s", dev->info->busid,
 			  peer->host, strerror(-r));
-		return TARGET_CLAIM_FAILED;
+		return TARGET_CLAIM_NO_ROOM;
 	}
 	if (options->lease)
 		s->lease = options->lease;
@@ -370,7 +370,7 @@ static enum target_claim begin_claim(struct target *t, struct device *dev,
 			  strerror(-r));
 		session_end(s, SESSION_WHY_FAILED);
 		session_returned(s, target_now());
-		return TARGET_CLAIM_FAILED;
+		return TARGET_CLAIM_NO_ROOM;
 	}
 	dev->holder = s;
 	return TARGET_CLAIM_PENDING;

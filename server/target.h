@@ -86,7 +86,8 @@ enum target_claim {
 	TARGET_CLAIM_AMBIGUOUS,	/* target_is_named() says which */
 	TARGET_CLAIM_NO_PERMISSION,
 	TARGET_CLAIM_BUSY,	/* *sp has it */
-	TARGET_CLAIM_FAILED,	/* logged */
+	TARGET_CLAIM_NO_ROOM,	/* memory, descriptors, threads; logged */
+	TARGET_CLAIM_FAILED,	/* it is being stopped */
 };
 
 int target_new(struct target **tp, const struct target_config *config);
