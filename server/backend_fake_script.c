@@ -4,13 +4,14 @@
  * '#' begins a comment:
  *
  *   device BUSID MODEL [speed=low|full|high|super] [id=VVVV:PPPP]
- *          [serial=TEXT] [product=TEXT] [size=MiB] [unplugged]
+ *          [serial=TEXT] [product=TEXT] [size=MiB] [unplugged] [unnoted]
  *   at MS plug|unplug BUSID
  *   delay BUSID ENDPOINT MS
  *   fault BUSID ENDPOINT AFTER KIND
  *
  * MODEL: zero, keyboard, disk, isoc. ENDPOINT: the address, 0x81. AFTER: so many
- * transfers later. KIND: see parse_fault(). MS: from the start on.
+ * transfers later. KIND: see parse_fault(). MS: from the start on. unnoted: no
+ * note of each transfer is kept, which takes memory.
  */
 #include "server/backend_fake.h"
 
@@ -88,7 +89,7 @@ struct wanted {
 	unsigned int vendor, product;
 	const char *serial, *product_name;
 	unsigned long size;		/* MiB */
-	bool plugged;
+	bool plugged, noted;
 };
 
 static bool parse_option(char *word, struct wanted *w)
@@ -97,6 +98,10 @@ static bool parse_option(char *word, struct wanted *w)
 
 	if (!strcmp(word, "unplugged")) {
 		w->plugged = false;
+		return true;
+	}
+	if (!strcmp(word, "unnoted")) {
+		w->noted = false;
 		return true;
 	}
 	if (!value)
@@ -158,6 +163,7 @@ static int add_device(struct script *s, const struct fake_model *model,
 	r = fake_add(s->fake, model, busid, &dev);
 	if (r)
 		return r;
+	dev->noted = w->noted;
 	dev->info.speed = w->speed;
 	snprintf(dev->info.manufacturer, sizeof(dev->info.manufacturer), "%s",
 		 model->manufacturer_name);
@@ -176,7 +182,8 @@ static int parse_device(struct script *s)
 {
 	const char *busid = next_word(s), *name = next_word(s);
 	const struct fake_model *model = NULL;
-	struct wanted w = { .serial = "", .size = 16, .plugged = true };
+	struct wanted w = { .serial = "", .size = 16, .plugged = true,
+			    .noted = true };
 	char *word;
 
 	if (!busid || !name || strlen(busid) > 31 || fake_find(s->fake, busid))
