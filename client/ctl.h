@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ctl - the control socket of a helper, DIR/PORT.sock: one request and one
- * answer per connection, each a line of JSON. Who has the socket has the port's
- * number: that is how numbers from 0 up are given out.
+ * ctl - the control socket (common/control.h) of a helper, DIR/PORT.sock. Who
+ * has the socket has the port's number: that is how numbers from 0 up are given
+ * out.
  *
  *	{"request":"status"}	-> {"port":0, ...}: see attachment_status()
  *	{"request":"detach"}	-> {"ok":true,"released":true}, when it is done;
  *				   false: the target has not confirmed it
  *	anything else		-> {"error":"..."}
- * The folder is for root alone; who can connect may ask.
  */
 #ifndef USBIP_CLIENT_CTL_H
 #define USBIP_CLIENT_CTL_H

@@ -50,7 +50,7 @@ struct rpcsrv_limits {
 	unsigned int conns;	/* connections in all; above it, or where there
 				 * are no descriptors, one that is untrusted
 				 * gives way, if there is */
-	unsigned int conns_peer;/* connections of one address */
+	unsigned int conns_peer;/* untrusted connections of one address */
 	unsigned int calls_small;
 	unsigned int calls;	/* unanswered calls of one connection: more than
 				 * the service itself lets in, or the call that

@@ -60,7 +60,8 @@ static bool make_room(struct rpcsrv *srv, const struct sockaddr_storage *peer)
 		if (conn->state >= RPCSRV_CONN_CLOSING)
 			continue;
 		n_open++;
-		n_peer += rpcsrv_same_host(&conn->peer, peer);
+		n_peer += !conn->trust &&
+			  rpcsrv_same_host(&conn->peer, peer);
 	}
 	if (n_peer >= limits->conns_peer)
 		return false;

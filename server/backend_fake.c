@@ -66,7 +66,7 @@ static void note_execution(struct fake_device *dev, const struct urb *urb)
 {
 	struct fake_execution *e;
 
-	if (dev->n_executions >= EXECUTIONS_MAX)
+	if (!dev->noted || dev->n_executions >= EXECUTIONS_MAX)
 		return;
 	e = &dev->executions[dev->n_executions++];
 	e->number = urb->number;

@@ -109,6 +109,7 @@ struct fake_device {
 	_Atomic uint16_t streams[ENDPOINT_ROWS];	/* allocated */
 	uint8_t address;
 	struct fake_endpoint endpoints[ENDPOINT_ROWS];
+	bool noted;			/* as follows */
 	struct fake_execution *executions;
 	size_t n_executions;
 };

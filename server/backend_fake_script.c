@@ -5,11 +5,13 @@
  *
  *   device BUSID MODEL [speed=low|full|high|super] [id=VVVV:PPPP]
  *          [serial=TEXT] [product=TEXT] [size=MiB] [more=BYTES] [unplugged]
+ *          [unnoted]
  *   at MS plug|unplug BUSID
  *   delay BUSID ENDPOINT MS
  *   fault BUSID ENDPOINT AFTER KIND
  *
- * more: of descriptors that nobody knows, in the last configuration.
+ * more: of descriptors that nobody knows, in the last configuration. unnoted: no
+ * note of each transfer is kept, which takes memory.
  * MODEL: zero, keyboard, disk, uas, isoc, camera. ENDPOINT: the address, 0x81.
  * AFTER: so many transfers later. KIND: see parse_fault(). MS: from the start on.
  */
@@ -93,7 +95,7 @@ struct wanted {
 	const char *serial, *product_name;
 	unsigned long size;		/* MiB */
 	unsigned long more;		/* bytes */
-	bool plugged;
+	bool plugged, noted;
 };
 
 static bool parse_option(char *word, struct wanted *w)
@@ -102,6 +104,10 @@ static bool parse_option(char *word, struct wanted *w)
 
 	if (!strcmp(word, "unplugged")) {
 		w->plugged = false;
+		return true;
+	}
+	if (!strcmp(word, "unnoted")) {
+		w->noted = false;
 		return true;
 	}
 	if (!value)
@@ -185,6 +191,7 @@ static int add_device(struct script *s, const struct fake_model *model,
 	r = fake_add(s->fake, model, busid, &dev);
 	if (r)
 		return r;
+	dev->noted = w->noted;
 	dev->info.speed = w->speed;
 	snprintf(dev->info.manufacturer, sizeof(dev->info.manufacturer), "%s",
 		 model->manufacturer_name);
@@ -203,7 +210,8 @@ static int parse_device(struct script *s)
 {
 	const char *busid = next_word(s), *name = next_word(s);
 	const struct fake_model *model = NULL;
-	struct wanted w = { .serial = "", .size = 16, .plugged = true };
+	struct wanted w = { .serial = "", .size = 16, .plugged = true,
+			    .noted = true };
 	char *word;
 
 	if (!busid || !name || strlen(busid) > 31 || fake_find(s->fake, busid))

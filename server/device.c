@@ -478,6 +478,15 @@ static void note_frame(struct device *dev, struct urb *urb)
 				       urb->n_packets);
 }
 
+/* Does its session hold as much as urb wants? Replies that are acknowledged
+ * make room then. */
+static bool may_wait(const struct urb *urb)
+{
+	const struct endpoint_window *window = urb->endpoint->window;
+
+	return window->bytes - urb->length >= urb->length;
+}
+
 int device_start(struct device *dev, struct urb *urb, device_call_fn done)
 {
 	int r;
@@ -492,6 +501,8 @@ int device_start(struct device *dev, struct urb *urb, device_call_fn done)
 	if (!is_for_endpoint(dev, urb))
 		return 1;
 	r = urb_alloc(urb);
+	if (r && may_wait(urb))
+		return -EAGAIN;
 	if (!r)
 		r = dev->ops->submit(dev->bdev, urb);
 	if (!r && urb->type == URB_TYPE_ISOC)

@@ -20,11 +20,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/record.h"
+#include "server/admin.h"
 #include "server/backend.h"
 #include "server/exports.h"
 #include "server/proc.h"
@@ -42,10 +44,13 @@ enum exit_code {
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
 	EXIT_EXPORTS = 3,
+	EXIT_NO_SESSION = 4,
+	EXIT_NOT_RETURNED = 5,
 };
 
 struct options {
-	bool foreground, rpcbind, check;
+	bool foreground, rpcbind, check, sessions, json;
+	const char *control, *revoke;
 	const char *exports_file;
 	char exports_path[PATH_MAX];	/* the same, from the root */
 	const struct backend_ops *backend;
@@ -59,6 +64,7 @@ struct daemon_state {
 	struct event_base *base;
 	struct target *target;
 	struct svc *svc;
+	struct admin *admin;		/* or NULL */
 	struct exports *exports;	/* until target_new() */
 	struct event *signals[3], *stop_timer;
 	int ready;			/* pipe to the first process, or -1 */
@@ -76,15 +82,23 @@ static const char usage_text[] =
 "      --lease S          give a device back S seconds after the last call\n"
 "                         of who has it (30)\n"
 "      --check            read the exports file, say what is wrong, and exit\n"
+"      --control SOCKET   how root asks this service (" ADMIN_SOCKET ")\n"
 "      --backend NAME     libusb, or fake[:SCRIPT]: devices made of script\n"
 "  -d, --debug TAG,...    tell more about: " DEBUG_TAGS "; or all\n"
 "  -h, --help             this\n"
 "  -V, --version          the version\n"
 "\n"
+"To a service that runs, as root:\n"
+"      --sessions         show who has which device\n"
+"      --json             the same for programs\n"
+"      --revoke DEVICE    take a device back, and wait until it is: a bus id,\n"
+"                         VID:PID, VID:PID/SERIAL, or all\n"
+"\n"
 "Signals: HUP reads the exports file again; TERM and INT give all devices back\n"
 "and end.\n"
 "Exit codes: 0 ended by a signal; 1 could not start, or lost what it needs;\n"
-"2 wrong usage; 3 the exports file could not be read or has errors.\n"
+"2 wrong usage; 3 the exports file could not be read or has errors; 4 nobody\n"
+"has that device; 5 it was not given back in time.\n"
 "See usbip-rpcd(8), usbip-rpc-exports(5).\n";
 
 /* ---- options ------------------------------------------------------------ */
@@ -127,7 +141,10 @@ static bool add_listen(const char *text, struct options *o)
 	return true;
 }
 
-enum { OPT_NO_RPCBIND = 256, OPT_LEASE, OPT_CHECK, OPT_BACKEND };
+enum {
+	OPT_NO_RPCBIND = 256, OPT_LEASE, OPT_CHECK, OPT_BACKEND, OPT_CONTROL,
+	OPT_SESSIONS, OPT_JSON, OPT_REVOKE,
+};
 
 static const struct option long_options[] = {
 	{ "exports", required_argument, NULL, 'e' },
@@ -138,6 +155,10 @@ static const struct option long_options[] = {
 	{ "lease", required_argument, NULL, OPT_LEASE },
 	{ "check", no_argument, NULL, OPT_CHECK },
 	{ "backend", required_argument, NULL, OPT_BACKEND },
+	{ "control", required_argument, NULL, OPT_CONTROL },
+	{ "sessions", no_argument, NULL, OPT_SESSIONS },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "revoke", required_argument, NULL, OPT_REVOKE },
 	{ "debug", required_argument, NULL, 'd' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -170,9 +191,27 @@ static bool take_option(int c, struct options *o)
 		return true;
 	case OPT_BACKEND:
 		return parse_backend(optarg, o);
+	case OPT_CONTROL:
+		o->control = optarg;
+		return *optarg == '/';	/* a daemon is in "/" */
+	case OPT_SESSIONS:
+		o->sessions = true;
+		return true;
+	case OPT_JSON:
+		o->json = true;
+		return true;
+	case OPT_REVOKE:
+		o->revoke = optarg;
+		return true;
 	default:
 		return false;
 	}
+}
+
+/* Is what is asked of a service one thing? */
+static bool is_one_request(const struct options *o)
+{
+	return o->sessions ? !o->revoke : !o->json;
 }
 
 /* -1: go on; else the exit code. */
@@ -203,6 +242,11 @@ static int parse_options(int argc, char **argv, struct options *o)
 			argv[optind]);
 		return EXIT_USAGE;
 	}
+	if (!is_one_request(o)) {
+		fputs("usbip-rpcd: --sessions, with --json or without, or --revoke\nTry 'usbip-rpcd --help'.\n",
+		      stderr);
+		return EXIT_USAGE;
+	}
 	return -1;
 }
 
@@ -213,6 +257,13 @@ static void stop_loop(void *user)
 	struct daemon_state *d = user;
 
 	event_base_loopbreak(d->base);
+}
+
+static void tell_returned(void *user)
+{
+	struct daemon_state *d = user;
+
+	admin_returned(d->admin);
 }
 
 static void give_up(evutil_socket_t fd, short what, void *arg)
@@ -271,6 +322,7 @@ static int catch_signals(struct daemon_state *d)
 
 static void deinit(struct daemon_state *d)
 {
+	d->admin = admin_free(d->admin);
 	d->svc = svc_free(d->svc);
 	d->target = target_free(d->target);
 	d->exports = exports_free(d->exports);
@@ -283,6 +335,17 @@ static void deinit(struct daemon_state *d)
 		event_base_free(d->base);
 }
 
+/* To serve without is better than not to. */
+static void open_control(struct daemon_state *d, const char *path)
+{
+	int r = admin_new(&d->admin, d->base, d->target, path);
+
+	if (r)
+		log_warning("%s: %s; --sessions and --revoke will not work",
+			    path, r == -EBUSY ? "another usbip-rpcd has it" :
+			    strerror(-r));
+}
+
 static int init(struct daemon_state *d, const struct options *o)
 {
 	struct target_config tc = {
@@ -292,6 +355,7 @@ static int init(struct daemon_state *d, const struct options *o)
 		.exports = d->exports,
 		.lease = o->lease,
 		.ops = &proc_target_ops,
+		.returned = tell_returned,
 		.stopped = stop_loop,
 		.user = d,
 	};
@@ -314,6 +378,7 @@ static int init(struct daemon_state *d, const struct options *o)
 		return r;
 	memcpy(sc.listen, o->listen, sizeof(sc.listen));
 	sc.target = d->target;
+	open_control(d, o->control);	/* before it says that it serves */
 	return svc_new(&d->svc, &sc);
 }
 
@@ -425,11 +490,51 @@ static int load_exports(struct options *o, struct daemon_state *d)
 	return EXIT_STOPPED;
 }
 
+/*
+ * Each session takes four descriptors: its connection, its worker, and its
+ * device twice. The soft limit is low for the sake of programs that use
+ * select(2).
+ */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		log_warning("the limit of open files can not be raised: %s",
+			    strerror(errno));
+}
+
+/* The exit code. */
+static int ask_service(const struct options *o)
+{
+	int r = o->sessions ? admin_show(o->control, o->json) :
+			      admin_revoke(o->control, o->revoke);
+
+	if (!r && fflush(stdout)) {
+		log_error("standard output: %s", strerror(errno));
+		r = -EIO;
+	}
+	switch (r) {
+	case 0:
+		return EXIT_STOPPED;
+	case ADMIN_E_NO_SESSION:
+		return EXIT_NO_SESSION;
+	case ADMIN_E_NOT_RETURNED:
+		return EXIT_NOT_RETURNED;
+	default:
+		return EXIT_FAILED;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static struct options o = {
 		.rpcbind = true,
 		.exports_file = EXPORTS_FILE,
+		.control = ADMIN_SOCKET,
 		.backend = &backend_libusb_ops,
 		.lease = 30,
 	};
@@ -440,9 +545,12 @@ int main(int argc, char **argv)
 	log_open("usbip-rpcd", false);
 	record_tune_malloc();
 	code = parse_options(argc, argv, &o);
+	if (code < 0 && (o.sessions || o.revoke))
+		return ask_service(&o);
 	if (code < 0)
 		code = load_exports(&o, &d);
 	if (code >= 0)
 		return code;
+	raise_descriptors();
 	return o.foreground ? run(&d, &o) : run_as_daemon(&d, &o);
 }

@@ -135,6 +135,9 @@ static void claim(struct rpcsrv_call *call, struct target *t,
 	case TARGET_CLAIM_BUSY:
 		reply_busy(call, s->host, (target_now() - s->since) / 1000);
 		return;
+	case TARGET_CLAIM_NO_ROOM:
+		proc_reply_stat(call, USBIP_DELAY);
+		return;
 	case TARGET_CLAIM_FAILED:
 		proc_reply_stat(call, USBIP_HOST_ERROR);
 		return;

@@ -231,8 +231,19 @@ static void note_streams(struct session *s, const struct urb *urb)
 	}
 }
 
+static void count_urb(struct session *s, const struct urb *urb)
+{
+	struct session_traffic *traffic = urb_is_in(urb) ? &s->in : &s->out;
+
+	if (urb_is_state_call(urb))
+		return;
+	traffic->urbs++;
+	traffic->bytes += urb->actual;
+}
+
 void session_done(struct session *s, struct urb *urb)
 {
+	count_urb(s, urb);
 	if (urb->type == URB_TYPE_ALLOC_STREAMS)
 		note_streams(s, urb);
 	if (urb == s->barrier)

@@ -62,6 +62,11 @@ struct sessions {
 	void *user;			/* the owner's */
 };
 
+/* What the device has carried out, one way. */
+struct session_traffic {
+	uint64_t urbs, bytes;
+};
+
 struct session {
 	TAILQ_ENTRY(session) link;
 	struct sessions *sessions;
@@ -74,6 +79,7 @@ struct session {
 	uint64_t since, deadline;	/* ms; deadline: of the lease, and once
 					 * ENDED until when it is remembered */
 	struct endpoint_window window;
+	struct session_traffic in, out;
 	struct endpoint rows[ENDPOINT_ROWS];
 	STAILQ_HEAD(, endpoint) all_rows;	/* of streams, too */
 	SLIST_HEAD(, endpoint) streams[SESSION_BUCKETS];

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "common/cleanup.h"
@@ -28,6 +29,13 @@
 
 #define BACKLOG 64
 #define TRIES 16
+/* One controller may come for all that a target has, at once. */
+#define CONNS_PEER 256
+#define CONNS 1024
+/* Descriptors of a session: its connection, its worker, its device twice
+ * (backend_libusb_raw.c); and those that no session has. */
+#define FDS_SESSION 4
+#define FDS_OTHER 24
 /* Not URBs: RENEW, UNLINK, EVENTS. */
 #define CALLS_EXTRA 128
 /* A stream and a datagram one for each address. */
@@ -208,6 +216,20 @@ static int serve_socket(struct svc *svc, size_t i)
 	return r;
 }
 
+/* Connections that leave, if all were sessions', descriptors for their devices:
+ * strangers must not have those. */
+static unsigned int conns_max(void)
+{
+	struct rlimit limit;
+	rlim_t n;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return CONNS;
+	n = limit.rlim_cur > FDS_OTHER + FDS_SESSION ?
+	    (limit.rlim_cur - FDS_OTHER) / FDS_SESSION : 1;
+	return n < CONNS ? n : CONNS;
+}
+
 static int serve(struct svc *svc, const struct svc_config *config)
 {
 	struct rpcsrv_config c = {
@@ -227,6 +249,8 @@ static int serve(struct svc *svc, const struct svc_config *config)
 
 	rpcsrv_limits_default(&c.limits, record_max);
 	c.limits.record_small = USBIP_RECORD_EXTRA;
+	c.limits.conns = conns_max();
+	c.limits.conns_peer = CONNS_PEER;
 	c.limits.calls = ss->max_urbs + ENDPOINT_ROWS + CALLS_EXTRA;
 	c.limits.bytes = 2 * (ss->max_bytes + record_max);
 	r = rpcsrv_new(&svc->srv, &c);

@@ -149,6 +149,13 @@ static void check_stopped(struct target *t)
 	t->config.stopped(t->config.user);
 }
 
+static void tell_returned(struct target *t)
+{
+	if (t->config.returned)
+		t->config.returned(t->config.user);
+	check_stopped(t);
+}
+
 /* Nobody has dev any more. */
 static void give_up_device(struct device *dev)
 {
@@ -174,7 +181,7 @@ static void returned(int r, void *user)
 	give_up_device(dev);
 	if (call)
 		t->config.ops->released(call);
-	check_stopped(t);
+	tell_returned(t);
 }
 
 static void return_device(struct session *s)
@@ -334,7 +341,7 @@ static void claimed(int r, void *user)
 	}
 	if (call)
 		t->config.ops->claimed(call, s, r);
-	check_stopped(t);
+	tell_returned(t);
 }
 
 static enum target_claim begin_claim(struct target *t, struct device *dev,
@@ -350,7 +357,7 @@ static enum target_claim begin_claim(struct target *t, struct device *dev,
 	if (r) {
 		log_error("%s: no session for %s: %s", dev->info->busid,
 			  peer->host, strerror(-r));
-		return TARGET_CLAIM_FAILED;
+		return TARGET_CLAIM_NO_ROOM;
 	}
 	if (options->lease)
 		s->lease = options->lease;
@@ -363,7 +370,7 @@ static enum target_claim begin_claim(struct target *t, struct device *dev,
 			  strerror(-r));
 		session_end(s, SESSION_WHY_FAILED);
 		session_returned(s, target_now());
-		return TARGET_CLAIM_FAILED;
+		return TARGET_CLAIM_NO_ROOM;
 	}
 	dev->holder = s;
 	return TARGET_CLAIM_PENDING;
@@ -412,6 +419,11 @@ void target_release(struct target *t, struct session *s, void *call)
 		t->config.ops->superseded(s->waiter);
 	s->waiter = call;
 	end_session(s, SESSION_WHY_RELEASED);
+}
+
+void target_revoke(struct target *t, struct session *s)
+{
+	end_session(s, SESSION_WHY_REVOKED);
 }
 
 struct session *target_session(struct target *t, uint64_t handle)

@@ -55,6 +55,7 @@ struct target_config {
 	struct exports *exports;	/* consumed by target_new() */
 	unsigned int lease;		/* seconds */
 	const struct target_ops *ops;
+	void (*returned)(void *user);	/* a session ENDED */
 	void (*stopped)(void *user);	/* target_stop() is complete */
 	void *user;
 };
@@ -85,7 +86,8 @@ enum target_claim {
 	TARGET_CLAIM_AMBIGUOUS,	/* target_is_named() says which */
 	TARGET_CLAIM_NO_PERMISSION,
 	TARGET_CLAIM_BUSY,	/* *sp has it */
-	TARGET_CLAIM_FAILED,	/* logged */
+	TARGET_CLAIM_NO_ROOM,	/* memory, descriptors, threads; logged */
+	TARGET_CLAIM_FAILED,	/* it is being stopped */
 };
 
 int target_new(struct target **tp, const struct target_config *config);
@@ -116,6 +118,9 @@ enum target_claim target_claim(struct target *t, const char *name,
 /* ops->released(call) comes when the device is back; of a session that is
  * being released already, to this call instead of the one before. */
 void target_release(struct target *t, struct session *s, void *call);
+/* As the administrator of this machine wants it; config.returned() follows,
+ * perhaps from in here. Nothing if it has begun to end already. */
+void target_revoke(struct target *t, struct session *s);
 /* Its lease is renewed. NULL: never was, or forgotten. */
 struct session *target_session(struct target *t, uint64_t handle);
 /* As events_wait(). */

@@ -16,6 +16,7 @@ delay 1-1 0x81 10
 END
 echo "1-1 *" >"$dir/exports"
 "$top_builddir/server/usbip-rpcd" -f --no-rpcbind --listen 127.0.0.1 --lease 30 \
+	--control "$dir/control" \
 	-e "$dir/exports" --backend "fake:$dir/script" 2>"$dir/log" &
 daemon=$!
 port=

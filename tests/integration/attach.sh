@@ -22,6 +22,7 @@ cat >"$dir/exports" <<END
 2-1 *
 END
 "$top_builddir/server/usbip-rpcd" -f --no-rpcbind --listen 127.0.0.1 --lease 3 \
+	--control "$dir/control" \
 	-e "$dir/exports" --backend "fake:$dir/script" 2>"$dir/log" &
 daemon=$!
 port=

@@ -52,18 +52,21 @@ static void exec_daemon(struct caller_daemon *d, bool script,
 			const char *const *args)
 {
 	const char *top = getenv("top_builddir"), *argv[32];
-	char program[256], exports[128], backend[160];
+	char program[256], exports[128], backend[160], control[128];
 	size_t n = 0;
 
 	snprintf(program, sizeof(program), "%s/server/usbip-rpcd",
 		 top ? top : ".");
 	snprintf(exports, sizeof(exports), "%s/exports", d->dir);
 	snprintf(backend, sizeof(backend), "fake:%s/script", d->dir);
+	snprintf(control, sizeof(control), "%s/control", d->dir);
 	argv[n++] = program;
 	argv[n++] = "-f";
 	argv[n++] = "--no-rpcbind";
 	argv[n++] = "-e";
 	argv[n++] = exports;
+	argv[n++] = "--control";
+	argv[n++] = control;
 	argv[n++] = "--backend";
 	argv[n++] = script ? backend : "fake";
 	while (args && *args)
@@ -101,9 +104,22 @@ void caller_daemon_start(struct caller_daemon *d, const char *exports,
 	d->port = strtoul(line + strlen("listening on port "), NULL, 10);
 }
 
+void caller_daemon_forget(struct caller_daemon *d)
+{
+	static const char *const files[] = { "exports", "script", "control",
+					     "lock" };
+	char path[128];
+
+	close(d->log);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", d->dir, files[i]);
+		unlink(path);
+	}
+	rmdir(d->dir);
+}
+
 int caller_daemon_stop(struct caller_daemon *d)
 {
-	char path[128];
 	int status;
 
 	kill(d->pid, SIGTERM);
@@ -112,12 +128,7 @@ int caller_daemon_stop(struct caller_daemon *d)
 	caller_daemon_says(d, "");	/* the rest of the log */
 	if (WIFSIGNALED(status) || WEXITSTATUS(status))
 		printf("# the daemon's log:\n%s\n", d->text);
-	close(d->log);
-	snprintf(path, sizeof(path), "%s/exports", d->dir);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/script", d->dir);
-	unlink(path);
-	rmdir(d->dir);
+	caller_daemon_forget(d);
 	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 

@@ -19,7 +19,7 @@
 struct caller_daemon {
 	pid_t pid;
 	unsigned int port;
-	char dir[64];		/* "exports" and "script" are in here */
+	char dir[64];		/* "exports", "script", "control" are in here */
 	int log;		/* read end of its standard error */
 	char text[65536];	/* of the log, as far as it was read */
 	size_t n_text;
@@ -31,6 +31,8 @@ void caller_daemon_start(struct caller_daemon *d, const char *exports,
 			 const char *script, const char *const *args);
 /* SIGTERM; its exit code, or -signal. */
 int caller_daemon_stop(struct caller_daemon *d);
+/* Remove what was made for it, where it has ended by itself. */
+void caller_daemon_forget(struct caller_daemon *d);
 void caller_daemon_write(struct caller_daemon *d, const char *file,
 			 const char *text);
 /* Wait until the log has `text` behind what was found before; 5 s. */

@@ -16,6 +16,7 @@ device 2-1 zero speed=super id=0525:a4a3
 END
 printf '1-1 *\n2-1 *\n' >"$dir/exports"
 "$top_builddir/server/usbip-rpcd" -f --no-rpcbind --listen 127.0.0.1 \
+	--control "$dir/control" \
 	-e "$dir/exports" --backend "fake:$dir/script" 2>"$dir/log" &
 daemon=$!
 port=

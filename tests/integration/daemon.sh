@@ -14,7 +14,7 @@ echo '* nonsense(rw)' >"$dir/wrong"
 # exits CODE OPTION...: stops with this code, within 10 s
 exits() {
 	code=$1; shift
-	timeout 10 "$rpcd" "$@" >"$dir/out" 2>&1
+	timeout 10 "$rpcd" --control "$dir/run/control" "$@" >"$dir/out" 2>&1
 	[ $? = "$code" ]
 }
 says() { grep -q -- "$1" "$dir/out"; }
@@ -56,9 +56,10 @@ ok "--version" exits 0 --version
 ok "an unknown option is wrong usage" exits 2 --nonsense
 ok "so is an argument" exits 2 nonsense
 for bad in --port=70000 --port=-1 --port=x --lease=0 --lease=x \
-		--backend=none --debug=none; do
+		--backend=none --debug=none --control=here --json; do
 	ok "$bad is wrong usage" exits 2 "$bad"
 done
+ok "--sessions and --revoke are two" exits 2 --sessions --revoke 1-1
 ok "--check of a good file" exits 0 --check -e "$dir/exports"
 ok "--check of a wrong one" exits 3 --check -e "$dir/wrong"
 ok "and where it is wrong" says "wrong:1: not an option: rw"
@@ -84,7 +85,7 @@ ok "and keeps no file open that is not its own" flock -n "$dir/lock" true
 ok "and serves when it says so" answers "$port"
 ok "its port is taken" exits 1 -f -e "$dir/exports" --backend fake \
 	--no-rpcbind --port "$port"
-ok "and it says by what" says "another usbip-rpcd"
+ok "and it says by what" says "is another usbip-rpcd running"
 ok "so it is as a daemon" exits 1 -e "$dir/exports" --backend fake \
 	--no-rpcbind --port "$port"
 ok "SIGTERM" kill "$(daemon_pid)"

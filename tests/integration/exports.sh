@@ -24,8 +24,9 @@ until_true() {
 	done
 }
 start() { # FILE, in $dir
+	: >"$dir/log"		# now: not what the one before said
 	(cd "$dir" && exec "$rpcd" -f -e "$1" --backend fake --no-rpcbind \
-		--listen 127.0.0.1 2>log) &
+		--listen 127.0.0.1 --control "$dir/control" 2>log) &
 	pid=$!
 }
 says() { grep -q -- "$1" "$dir/log"; }
@@ -89,7 +90,8 @@ ok "as it says" until_true says "read again, 2 lines"
 ok "ends" stops
 
 # the same of the first process of a daemon, which is gone by then
-"$rpcd" -e "$dir/fifo" --backend fake --no-rpcbind --listen 127.0.0.1 &
+"$rpcd" -e "$dir/fifo" --backend fake --no-rpcbind --listen 127.0.0.1 \
+	--control "$dir/control" &
 pid=$!
 exec 8<>"$dir/fifo"
 until_true is_reading

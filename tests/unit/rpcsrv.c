@@ -520,6 +520,36 @@ static void test_caps(void)
 	bench_deinit(&b);
 }
 
+/* One host may have many that are trusted. */
+static void test_caps_trusted(void)
+{
+	struct bench b;
+	struct rpcsrv_config config = bench_config(&b);
+	struct sockaddr_in to;
+	int fd[6];
+
+	config.limits.conns_peer = 2;
+	bench_init(&b, &config);
+	to = listen_tcp(&b);
+	for (int i = 0; i < 4; i++) {
+		fd[i] = connect_from(&to, 2);
+		run(b.base, 20);
+		trust(&b, fd[i]);
+	}
+	for (int i = 4; i < 6; i++)
+		fd[i] = connect_from(&to, 2);
+	run(b.base, 20);
+	ok(answers(&b, fd[4]) && answers(&b, fd[5]),
+	   "who is trusted is not of the two of one host");
+	close(fd[3]);
+	fd[3] = connect_from(&to, 2);
+	run(b.base, 20);
+	ok(closed(fd[3]), "a third stranger is");
+	for (int i = 0; i < 6; i++)
+		close(fd[i]);
+	bench_deinit(&b);
+}
+
 static void test_no_descriptors(void)
 {
 	struct bench b;
@@ -579,6 +609,7 @@ int main(void)
 	test_death();
 	test_idle();
 	test_caps();
+	test_caps_trusted();
 	test_no_descriptors();
 	return tap_done();
 }

@@ -70,6 +70,15 @@ tap cat /tmp/ends
 
 timeout 60 /lab/probe --hold 127.0.0.1 3240 "$stick" >/tmp/hold 2>&1 &
 ok "the stick is claimed" until_true 10 grep -q held /tmp/hold
+ok "--sessions tells by whom" eval \
+	'usbip-rpcd --sessions | grep -A1 "^$stick: 46f4:0001 .*, active" | grep -q "claimed by .*(127.0.0.1)"'
+ok "--revoke takes it back" usbip-rpcd --revoke "$stick"
+ok "and usb-storage has it when that is said" \
+	[ "$(driver_of "$stick")" = usb-storage ]
+ok "the session is REVOKED" until_true 10 grep -q 'session 11' /tmp/hold
+
+timeout 60 /lab/probe --hold 127.0.0.1 3240 "$stick" >/tmp/hold 2>&1 &
+ok "it is claimed again" until_true 10 grep -q held /tmp/hold
 kill -9 "$(pidof usbip-rpcd)"
 ok "kill -9: it has no driver" until_true 5 \
 	not test -e "/sys/bus/usb/devices/$stick/$stick:1.0/driver"
