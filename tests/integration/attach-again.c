@@ -305,6 +305,24 @@ static void test_unplug(void)
 	detach(a);
 }
 
+/* Somebody on the target wants it to end: not followed. */
+static void test_revoked(void)
+{
+	const char *top = getenv("top_builddir");
+	struct attachment *a;
+	char line[512];
+
+	kernel_begin(base);
+	a = attach("1-2", 20000);
+	snprintf(line, sizeof(line),
+		 "%s/server/usbip-rpcd --control %s/control --revoke 1-2 >/dev/null",
+		 top ? top : ".", d.dir);
+	ok(!system(line), "the target's administrator takes it back");
+	ok(wait_ended() && strstr(why.text, "administrator ended") &&
+	   !kernel_plugged(), "the port goes: %s", why.text);
+	detach(a);
+}
+
 static void test_restart(void)
 {
 	char port[16];
@@ -343,6 +361,7 @@ int main(void)
 	test_changed();
 	test_reset();
 	test_no_match();
+	test_revoked();
 	caller_daemon_stop(&d);
 	caller_daemon_start(&d, "* *\n", script, args);
 	test_unplug();
