@@ -24,6 +24,7 @@ until_true() {
 	done
 }
 start() { # FILE, in $dir
+	: >"$dir/log"		# now: not what the one before said
 	(cd "$dir" && exec "$rpcd" -f -e "$1" --backend fake --no-rpcbind \
 		--listen 127.0.0.1 --control "$dir/control" 2>log) &
 	pid=$!
