@@ -61,7 +61,8 @@ static void put_buffer(struct message *m)
 
 	switch (random() % 8) {
 	case 0:
-		put(m, PICK(2, 3, 4, UINT32_MAX));
+	case 7:
+		put(m, PICK(2, 2, 3, 3, 4, UINT32_MAX));
 		put(m, length);
 		break;
 	case 1:
@@ -109,6 +110,18 @@ static void put_acks(struct message *m)
 	}
 }
 
+static void put_piece(struct message *m, uint32_t proc, uint32_t address,
+		      const uint32_t *numbers)
+{
+	put(m, address);
+	put(m, numbers[address & 0xff] + PICK(0, 0, 1, 1, 2, 200, 1000));
+	put(m, PICK(0, 0, 0, 1, 31, 64, 4096, (1 << 24) - 8, UINT32_MAX));
+	if (proc == USBIP_STAGE)
+		put_opaque(m, PICK(0, 1, 8, 31, 32, 64, 512, 4096));
+	else
+		put(m, PICK(0, 8, 512, 65000, 65001, UINT32_MAX));
+}
+
 /* Mostly the next number of the row, so that most is carried out. */
 static void put_submit(struct message *m, uint32_t *numbers, uint32_t address)
 {
@@ -127,7 +140,8 @@ static void put_args(struct message *m, uint32_t proc, const uint8_t *session,
 {
 	uint32_t address = PICK(0x81, 0x01, 0x82, 0x02, 0x81, 0x8f, 0x80, 0x10);
 
-	if (proc == USBIP_LIST || proc > USBIP_RESET) {
+	if (proc == USBIP_LIST || (proc > USBIP_RESET &&
+	    proc != USBIP_STAGE && proc != USBIP_FETCH)) {
 		put_random(m, random() % 64 * 4);
 		return;
 	}
@@ -142,6 +156,8 @@ static void put_args(struct message *m, uint32_t proc, const uint8_t *session,
 	} else if (proc == USBIP_UNLINK) {
 		put(m, address);
 		put(m, numbers[address & 0xff] + random() % 4);
+	} else if (proc == USBIP_STAGE || proc == USBIP_FETCH) {
+		put_piece(m, proc, address, numbers);
 	} else if (proc == USBIP_BULK || proc == USBIP_INTERRUPT) {
 		put_submit(m, numbers, address);
 		if (proc == USBIP_INTERRUPT)
@@ -200,7 +216,7 @@ static void torment(uint64_t handle)
 {
 	static const uint32_t procs[] = {
 		1, 2, 5, 6, 6, 6, 7, 7, 7, 7, 8, 8, 9, 10, 10, 11, 12, 13, 14,
-		15, 17, 19, 20, 21,
+		15, 17, 19, 19, 19, 20, 20, 21,
 	};
 	uint32_t numbers[256] = { 0 };
 	static uint8_t junk[65536];

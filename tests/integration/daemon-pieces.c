@@ -56,7 +56,7 @@ static void test_out(struct caller *c, const uint8_t *data)
 {
 	uint32_t number = ++c->numbers[0x01];
 	unsigned int before = times(c, 0x01, number);	/* by another session */
-	struct caller_call call;
+	static struct caller_call call;
 	bool good = true;
 	int xfer;
 
@@ -86,7 +86,7 @@ static void test_in(struct caller *c, const uint8_t *data)
 {
 	uint32_t number = ++c->numbers[0x81], n;
 	uint8_t *in = calloc(1, SIZE), *again = calloc(1, SIZE);
-	struct caller_call call;
+	static struct caller_call call;
 	bool good = true;
 	int xfer;
 
@@ -123,7 +123,7 @@ static void test_in(struct caller *c, const uint8_t *data)
 static void test_running(struct caller *c)
 {
 	uint32_t number = ++c->numbers[0x81], n = 8;
-	struct caller_call call;
+	static struct caller_call call;
 	uint8_t in[8], out[8] = "running";
 	int xfer;
 
@@ -141,7 +141,7 @@ static void test_running(struct caller *c)
 /* The same submit, once with pieces and once without: another connection. */
 static void test_change(struct caller *c)
 {
-	struct caller_call first, again;
+	static struct caller_call first, again;
 	uint32_t out = ++c->numbers[0x01], in = ++c->numbers[0x81];
 	uint8_t data[64] = "either way", back[64];
 	int xfer;
@@ -185,7 +185,7 @@ static void test_control(struct caller *c)
 	static const uint8_t in[8] = { 0xc0, 0x5c, 0, 0, 0, 0, 0, 16 };
 	static const uint8_t none[8] = { 0, 9, 0, 0, 0, 0, 0, 0 };
 	static uint8_t a[4096], b[4096];
-	struct caller_call call;
+	static struct caller_call call;
 	uint32_t n = 4096;
 	int xfer;
 
@@ -279,7 +279,7 @@ static void test_refused(struct caller *c)
 static void test_bounds(struct caller *c)
 {
 	uint32_t number = ++c->numbers[0x01];
-	struct caller_call call;
+	static struct caller_call call;
 	uint8_t data[64] = { 0 };
 	int xfer;
 
@@ -323,7 +323,7 @@ static void test_window(struct caller *c)
 			8) == USBIP_OK, "UNLINK gives the room back");
 	caller_unlink(c, 0x01, next + n + 1);
 	for (unsigned int i = 0; i <= n + 1; i++) {
-		struct caller_call call;
+		static struct caller_call call;
 		int xfer;
 
 		caller_submit_pieces(c, &call, 0x01, 8, 0);
@@ -337,7 +337,7 @@ static void test_window(struct caller *c)
 
 static void test_ends(struct caller *c)
 {
-	struct caller_call a, b;
+	static struct caller_call a, b;
 	uint8_t data[64] = { 0 };
 	int xfer;
 
@@ -370,7 +370,7 @@ static void run(void (*open)(struct caller *c, const char *host,
 	bool stream = open == caller_open;
 	static uint8_t data[SIZE];
 	static struct caller c;
-	struct caller_call claim;
+	static struct caller_call claim;
 	int xfer;
 
 	open(&c, "127.0.0.1", d.port);
