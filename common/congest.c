@@ -28,16 +28,32 @@ static void set_window(struct congest *c, size_t window)
 	c->window = window;
 }
 
-void congest_init(struct congest *c, size_t datagram, uint64_t now)
+/* The window to begin with. */
+static void begin(struct congest *c, size_t datagram)
 {
 	size_t window = INITIAL_DATAGRAMS * datagram;
 
-	memset(c, 0, sizeof(*c));
 	c->datagram = datagram;
 	set_window(c, window < INITIAL_BYTES ? window : INITIAL_BYTES);
 	c->threshold = CONGEST_MAX;
+}
+
+void congest_init(struct congest *c, size_t datagram, uint64_t now)
+{
+	memset(c, 0, sizeof(*c));
+	begin(c, datagram);
 	c->credit = BURST_DATAGRAMS * datagram;
 	c->credited = now;
+}
+
+void congest_narrow(struct congest *c, size_t datagram)
+{
+	size_t window = c->window;
+
+	begin(c, datagram);
+	if (window > c->window)
+		set_window(c, window);
+	c->n_lost = 0;
 }
 
 /* Bytes that may leave in so many microseconds: somewhat more than the window
@@ -102,15 +118,32 @@ void congest_answered(struct congest *c, size_t bytes)
 	set_window(c, c->window + bytes);
 }
 
-void congest_lost(struct congest *c, bool timed_out, uint64_t sent,
-		  uint64_t now)
+uint64_t congest_lost(struct congest *c, bool timed_out, uint64_t sent,
+		      uint64_t now)
 {
-	if (sent <= c->cut)
-		return;		/* of what the window was cut for already */
+	if (sent <= c->cut) {	/* it was cut for that already */
+		c->n_lost++;
+		return c->cut;
+	}
 	c->cut = now;
+	c->n_lost = 1;
+	c->window_before = c->window;
+	c->threshold_before = c->threshold;
 	c->threshold = c->window / 2;
 	if (c->threshold < min_window(c))
 		c->threshold = min_window(c);
 	c->timeouts = timed_out ? c->timeouts + 1 : 0;
 	set_window(c, c->timeouts > 1 ? 0 : c->threshold);
+	return c->cut;
+}
+
+void congest_not_lost(struct congest *c, uint64_t cut)
+{
+	if (cut != c->cut || !c->n_lost || --c->n_lost)
+		return;
+	if (c->window < c->window_before)
+		set_window(c, c->window_before);
+	c->threshold = c->threshold_before;
+	c->cut = 0;
+	c->timeouts = 0;
 }

@@ -194,6 +194,25 @@ int dgram_send_long(int fd, const struct gather *g)
 	return r;
 }
 
+bool dgram_is_of_network(int error)
+{
+	switch (error) {
+	case -ECONNREFUSED:
+	case -ECONNRESET:
+	case -EHOSTUNREACH:
+	case -EHOSTDOWN:
+	case -ENETUNREACH:
+	case -ENETDOWN:
+	case -EADDRNOTAVAIL:
+	case -EACCES:
+	case -EPROTO:
+	case -ENOPROTOOPT:
+		return true;
+	default:
+		return false;
+	}
+}
+
 ssize_t dgram_room(int fd)
 {
 	int family = family_of(fd);

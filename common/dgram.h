@@ -44,6 +44,9 @@ ssize_t dgram_recv(int fd, void *data, size_t size, struct dgram_path *path);
 int dgram_send(int fd, const struct gather *g, const struct dgram_path *path);
 /* The same on a calling socket, in fragments where it is too long. */
 int dgram_send_long(int fd, const struct gather *g);
+/* Does -errno of a calling socket say that the peer can not be reached? It may
+ * be about an earlier datagram. */
+bool dgram_is_of_network(int error);
 /* Bytes that pass in one piece on a calling socket, as far as it is known;
  * -errno. */
 ssize_t dgram_room(int fd);

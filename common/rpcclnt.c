@@ -153,7 +153,8 @@ static bool take_reply(struct rpcclnt_call *call, struct rpcmsg_reply *reply,
 		     rec->len - reply->results : 0;
 
 	if (rpcclnt_is_dgram(clnt)) {
-		if (!rpcclnt_dgram_answered(call, rec->data + reply->results, len))
+		if (!rpcclnt_dgram_answered(call, rec->data + reply->results,
+					    len))
 			return true;
 		rpcclnt_proof_keep(clnt, &reply->verf);
 		if (rpcclnt_proof_is_wanted(call, &reply->err))
@@ -244,7 +245,8 @@ static void add_call(struct rpcclnt *clnt, struct rpcclnt_call *call)
 			       call);
 		evtimer_add(&call->timer, &tv);
 	}
-	LIST_INSERT_HEAD(&clnt->buckets[call->xid % RPCCLNT_BUCKETS], call, bucket);
+	LIST_INSERT_HEAD(&clnt->buckets[call->xid % RPCCLNT_BUCKETS], call,
+			 bucket);
 	TAILQ_INSERT_TAIL(&clnt->calls, call, link);
 	clnt->n_calls++;
 }
@@ -448,7 +450,8 @@ int rpcclnt_new(struct rpcclnt **clntp, int fd,
 	/* Not the same again after a restart; nothing secret. */
 	if (getrandom(&clnt->xid, sizeof(clnt->xid), GRND_NONBLOCK) < 0)
 		clnt->xid = (uint32_t)getpid() << 16;
-	r = dgram ? rpcclnt_dgram_init(clnt, fd) : rpcclnt_stream_init(clnt, fd);
+	r = dgram ? rpcclnt_dgram_init(clnt, fd) :
+		    rpcclnt_stream_init(clnt, fd);
 	if (r)
 		return r;
 	steal_ptr(ahead);

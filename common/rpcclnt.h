@@ -40,8 +40,9 @@ struct rpcclnt;
  * RPC_SUCCESS), and never from within the stub. err->re_status:
  * RPC_SUCCESS; RPC_TIMEDOUT (a reply that still comes is dropped);
  * RPC_CANTRECV (the connection ended, or rpcclnt_free()); RPC_CANTSEND with
- * re_errno EMSGSIZE (see rpcclnt_room()); RPC_PROGVERSMISMATCH with re_vers; ... Payloads in the result point into the reply's record and
- * are valid until the callback returns: to keep them longer, rpcclnt_keep().
+ * re_errno EMSGSIZE (see rpcclnt_room()); RPC_PROGVERSMISMATCH with re_vers;
+ * ... Payloads in the result point into the reply's record and are valid until
+ * the callback returns: to keep them longer, rpcclnt_keep().
  */
 typedef void (*rpcclnt_done_fn)(const struct rpc_err *err, void *user);
 

@@ -14,7 +14,7 @@
  *
  *	     window                          answered
  *	HELD -------> FLYING -------------------------------------> gone
- *	  ^              | time-out, or three that were sent later are answered
+ *	  ^              | time-out, or others that were sent later are answered
  *	  +--------------+
  *
  * The time-out of other calls says nothing: whoever waits for a device may be
@@ -42,8 +42,6 @@
 #define REPLY_HEADER 24
 /* Until a call that runs at the peer is asked for again, in us. */
 #define INTERIM 500000
-/* So many that were sent later are answered: then it is lost (RFC 5681). */
-#define REORDERED 3
 /* So many times in a row lost, while others are not: too large for the way. */
 #define BLACK_HOLE 3
 /* Errors of the network without an answer between them: it is so. */
@@ -146,25 +144,6 @@ static void enqueue(struct rpcclnt_call *call)
 
 /* ---- errors, and how much fits ------------------------------------------ */
 
-static bool is_of_network(int error)
-{
-	switch (error) {
-	case -ECONNREFUSED:
-	case -ECONNRESET:
-	case -EHOSTUNREACH:
-	case -EHOSTDOWN:
-	case -ENETUNREACH:
-	case -ENETDOWN:
-	case -EADDRNOTAVAIL:
-	case -EACCES:
-	case -EPROTO:
-	case -ENOPROTOOPT:
-		return true;
-	default:
-		return false;
-	}
-}
-
 /* The network says that the peer is not there: true: it is believed. */
 static bool note_error(struct rpcclnt *clnt, int error)
 {
@@ -177,6 +156,7 @@ static bool note_error(struct rpcclnt *clnt, int error)
 	event_del(&d->readable);
 	event_del(&d->flush);
 	event_del(&d->pace);
+	event_del(&d->reorder);
 	event_active(&d->attention, EV_TIMEOUT, 1);
 	return true;
 }
@@ -191,7 +171,7 @@ static void narrow(struct rpcclnt *clnt, size_t room)
 	log_debug(LOG_TAG_NET, "datagrams have %zu bytes at most now, not %zu",
 		  room, d->room);
 	d->room = room;
-	d->congest.datagram = room;
+	congest_narrow(&d->congest, room);
 	event_active(&d->attention, EV_TIMEOUT, 1);
 }
 
@@ -270,7 +250,8 @@ static int transmit(struct rpcclnt_call *call)
 		r = len > d->room ? dgram_send_long(d->fd, call->message) :
 				    dgram_send(d->fd, call->message, NULL);
 		/* It may be an earlier one's, and then this was not sent. */
-	} while (r == -EINTR || (is_of_network(r) && !note_error(clnt, r)));
+	} while (r == -EINTR ||
+		 (dgram_is_of_network(r) && !note_error(clnt, r)));
 	if (r == -EMSGSIZE) {
 		narrow(clnt, known_room(d->fd));
 		if (len <= d->room || (call->how & RPCCLNT_ONCE))
@@ -380,20 +361,67 @@ static void note_loss(struct rpcclnt_call *call, bool timed_out)
 	struct rpcclnt_dgram *d = &call->clnt->dgram;
 
 	log_debug(LOG_TAG_RPC, "xid %08x: lost", call->xid);
-	congest_lost(&d->congest, timed_out, call->sent, now_us());
+	call->lost = true;
+	call->cut = congest_lost(&d->congest, timed_out, call->sent, now_us());
 }
 
-/* What was sent long before the nth datagram, which is answered, is lost. */
-static void note_passed(struct rpcclnt_dgram *d, uint64_t nth)
+/* What is flying and was passed for too long by what is answered is lost. */
+static void note_passed(struct rpcclnt_dgram *d)
 {
 	struct rpcclnt_call *call;
+	struct timeval tv;
+	uint64_t us;
 
-	while ((call = TAILQ_FIRST(&d->flying)) &&
-	       call->nth + REORDERED <= nth) {
+	while ((call = TAILQ_FIRST(&d->flying))) {
+		us = rack_wait(&d->rack, &d->rtt, call->nth, call->sent,
+			       now_us());
+		if (us) {
+			tv = (struct timeval){ us / 1000000, us % 1000000 };
+			if (us != RACK_NO)
+				evtimer_add(&d->reorder, &tv);
+			return;
+		}
 		note_loss(call, false);
 		event_del(&call->again);
 		enqueue(call);
 	}
+}
+
+static void on_reorder(evutil_socket_t fd, short what, void *user)
+{
+	struct rpcclnt *clnt = user;
+
+	note_passed(&clnt->dgram);
+}
+
+/* Was what is taken for lost only late (RFC 3522)? Then it is answered before
+ * it was sent again, or so soon after that this is not what is answered. */
+static bool is_late(const struct rpcclnt_call *call)
+{
+	const struct rpcclnt_dgram *d = &call->clnt->dgram;
+
+	if (!call->lost)
+		return false;
+	return call->place == RPCCLNT_HELD || call->place == RPCCLNT_READY ||
+	       d->answered - call->sent < d->rtt.srtt / 2;
+}
+
+/* A call that is prompt is answered: what is known of the way by that? */
+static void measure(struct rpcclnt_call *call)
+{
+	struct rpcclnt_dgram *d = &call->clnt->dgram;
+	bool late = is_late(call);
+
+	if (call->tries == 1)
+		rtt_sample(&d->rtt, d->answered - call->sent);
+	if (call->tries == 1 || !late)
+		rack_answered(&d->rack, call->nth, call->sent, d->answered);
+	if (late) {
+		congest_not_lost(&d->congest, call->cut);
+		rack_widen(&d->rack, &d->rtt, d->answered);
+	}
+	congest_answered(&d->congest,
+			 call->place == RPCCLNT_FLYING ? call->charge : 0);
 }
 
 /* The time-out is doubled once for all that were sent before. */
@@ -431,26 +459,22 @@ bool rpcclnt_dgram_answered(struct rpcclnt_call *call, const uint8_t *results,
 {
 	struct rpcclnt *clnt = call->clnt;
 	struct rpcclnt_dgram *d = &clnt->dgram;
-	bool clear = call->tries == 1 && !call->interim;
+	bool measured = (call->how & RPCCLNT_PROMPT) && !call->interim;
 
 	d->errors = 0;
 	d->answered = now_us();
 	if (is_large(call))
 		d->answered_large = d->answered;
-	if (clear && (call->how & RPCCLNT_PROMPT))
-		rtt_sample(&d->rtt, d->answered - call->sent);
-	if (call->how & RPCCLNT_PROMPT)
-		congest_answered(&d->congest,
-				 call->place == RPCCLNT_FLYING ? call->charge : 0);
-	if (call->place == RPCCLNT_FLYING && clear) {
-		set_place(call, RPCCLNT_NOWHERE);
-		note_passed(d, call->nth);
-	}
+	if (measured)
+		measure(call);
 	set_place(call, RPCCLNT_NOWHERE);
 	event_del(&call->again);
+	if (measured)
+		note_passed(d);
 	if (!TAILQ_EMPTY(&d->held))
 		flush_soon(clnt);
-	if (!len || !clnt->config.interim || !clnt->config.interim(results, len))
+	if (!len || !clnt->config.interim ||
+	    !clnt->config.interim(results, len))
 		return true;
 	call->interim = true;
 	call->proved_anew = false;
@@ -473,7 +497,7 @@ static void on_readable(evutil_socket_t fd, short what, void *user)
 			return;
 		if (len == -EMSGSIZE)
 			narrow(clnt, known_room(fd));
-		else if (is_of_network(len))
+		else if (dgram_is_of_network(len))
 			note_error(clnt, len);
 		if (len < 0 || (size_t)len > clnt->config.record_max)
 			continue;
@@ -491,6 +515,7 @@ static void on_readable(evutil_socket_t fd, short what, void *user)
 static void begin(struct rpcclnt_call *call)
 {
 	call->tries = 0;
+	call->lost = false;
 	call->interval = 0;
 	call->interim = false;
 	call->charge = 0;
@@ -531,6 +556,7 @@ static void deinit(struct rpcclnt *clnt)
 	event_del(&d->readable);
 	event_del(&d->flush);
 	event_del(&d->pace);
+	event_del(&d->reorder);
 	event_del(&d->attention);
 	close(d->fd);
 }
@@ -555,11 +581,13 @@ int rpcclnt_dgram_init(struct rpcclnt *clnt, int fd)
 	TAILQ_INIT(&d->held);
 	TAILQ_INIT(&d->flying);
 	rtt_init(&d->rtt);
+	rack_init(&d->rack);
 	congest_init(&d->congest, d->room, now_us());
 	if (event_assign(&d->readable, base, fd, EV_READ | EV_PERSIST,
 			 on_readable, clnt) ||
 	    event_assign(&d->flush, base, fd, EV_WRITE, on_flush, clnt) ||
 	    evtimer_assign(&d->pace, base, on_flush, clnt) ||
+	    evtimer_assign(&d->reorder, base, on_reorder, clnt) ||
 	    event_assign(&d->attention, base, -1, 0, on_attention, clnt))
 		return -EINVAL;
 	if (event_add(&d->readable, NULL))

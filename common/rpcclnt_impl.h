@@ -16,6 +16,7 @@
 
 #include "common/congest.h"
 #include "common/pool.h"
+#include "common/rack.h"
 #include "common/rpcclnt.h"
 #include "common/rpcmsg.h"
 #include "common/rtt.h"
@@ -51,15 +52,18 @@ struct rpcclnt_call {
 	unsigned int how;		/* enum rpcclnt_how */
 	size_t cred;			/* bytes of the cookie in the message,
 					 * with what fills them up, or 0 */
-	bool proving, proved_anew;	/* refused: waits for a new one; has it */
+	bool proving;			/* refused, it waits for another one */
+	bool proved_anew;		/* and has it */
 	enum rpcclnt_place place;
 	TAILQ_ENTRY(rpcclnt_call) at;	/* in the list of that place */
 	size_t expect;			/* bytes of results asked for */
-	size_t charge;			/* bytes that it is to the window, or 0 */
+	size_t charge;			/* bytes that it is to the window; 0 */
 	unsigned int tries;
 	uint64_t order;			/* of calls as they were made */
 	uint64_t first, sent;		/* when it was sent, in us */
 	uint64_t nth;			/* datagram that was sent */
+	bool lost;			/* it is taken for that */
+	uint64_t cut;			/* of the window, since it is lost */
 	uint32_t interval;		/* at least, until it is sent again */
 	bool interim;			/* the peer has it, and said so */
 	struct event again;
@@ -80,6 +84,7 @@ struct rpcclnt_dgram {
 	size_t room;
 	struct event readable, flush;
 	struct event pace;		/* flush, later */
+	struct event reorder;		/* what was passed may be lost */
 	struct event attention;		/* it ends, or is narrower */
 	bool told;			/* that it is connected */
 	bool blocked;			/* the socket has no room */
@@ -87,6 +92,7 @@ struct rpcclnt_dgram {
 	unsigned int errors;		/* of the network, without an answer
 				 * since */
 	struct rtt rtt;
+	struct rack rack;
 	struct congest congest;
 	struct rpcclnt_calls ready, held, flying;
 	size_t queued;			/* bytes of ready and held */

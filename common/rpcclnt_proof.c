@@ -32,7 +32,9 @@ void rpcclnt_proof_keep(struct rpcclnt *clnt, const struct rpcmsg_auth *verf)
 static size_t make_cred(const struct rpcclnt *clnt,
 			uint8_t cred[CRED_HEADER + MAX_AUTH_BYTES])
 {
-	const uint32_t header[] = { htonl(AUTH_SHORT), htonl(clnt->cookie_len) };
+	const uint32_t header[] = {
+		htonl(AUTH_SHORT), htonl(clnt->cookie_len),
+	};
 	size_t len = RNDUP(clnt->cookie_len);
 
 	memset(cred, 0, CRED_HEADER + len);

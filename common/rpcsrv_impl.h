@@ -5,8 +5,9 @@
  * share, and nobody else includes.
  *
  * Ownership: the service holds every connection in `conns`, or in those of a
- * socket of datagrams, a connection holds its calls in `calls`. A connection that has ended stays as long as
- * calls of it do: they may still be answered, and the answers go nowhere.
+ * socket of datagrams; a connection holds its calls in `calls`. A connection
+ * that has ended stays as long as calls of it do: they may still be answered,
+ * and the answers go nowhere.
  */
 #ifndef USBIP_COMMON_RPCSRV_IMPL_H
 #define USBIP_COMMON_RPCSRV_IMPL_H

@@ -75,6 +75,29 @@ static void test_timeouts(void)
 	ok(c.timeouts == 1, "an answer between them is something else");
 }
 
+/* What was taken for lost was late. */
+static void test_not_lost(void)
+{
+	struct congest c;
+	uint64_t cut, again;
+
+	congest_init(&c, DATAGRAM, 0);
+	fill(&c);
+	cut = congest_lost(&c, false, 1, 10);
+	ok(congest_lost(&c, false, 2, 11) == cut, "two are lost");
+	congest_not_lost(&c, cut);
+	ok(c.window == 5 * DATAGRAM, "one of them is not");
+	congest_not_lost(&c, cut);
+	ok(c.window == 10 * DATAGRAM && c.threshold == CONGEST_MAX, "nor is the other: as before");
+	again = congest_lost(&c, false, 3, 12);
+	ok(again != cut && c.window == 5 * DATAGRAM, "but one of the same time is");
+	congest_not_lost(&c, cut);
+	ok(c.window == 5 * DATAGRAM, "of another cut that says nothing");
+	congest_narrow(&c, 1232);
+	ok(c.window == 10 * 1232 && c.threshold == CONGEST_MAX,
+	   "what was lost for its length was not for congestion");
+}
+
 static void test_idle(void)
 {
 	struct congest c;
@@ -125,6 +148,7 @@ int main(void)
 {
 	test_window();
 	test_timeouts();
+	test_not_lost();
 	test_idle();
 	test_pace();
 	return tap_done();
