@@ -374,7 +374,8 @@ static bool may_come(const struct endpoint *ep, const struct urb *urb,
 	       has_bytes(ep, urb->number, urb->length - early->length);
 }
 
-/* urb, if it is staged, has what came of its data before it. false: no memory */
+/* urb, if it is staged, has what came of its data before it. false: no
+ * memory. */
 static bool take_pieces(struct urb *urb, struct urb *early)
 {
 	if (!urb->staged)
