@@ -368,14 +368,14 @@ static void cancel_before(struct endpoint *ep, const struct urb *reset)
 static bool may_come(const struct endpoint *ep, const struct urb *urb,
 		     const struct urb *early)
 {
-	if (!early)
+	if (!early || early->state == URB_STATE_FORBIDDEN)
 		return has_room(ep, urb->number, urb->length);
-	if (early->state == URB_STATE_FORBIDDEN || urb->length <= early->length)
-		return true;
-	return has_bytes(ep, urb->number, urb->length - early->length);
+	return urb->length <= early->length ||
+	       has_bytes(ep, urb->number, urb->length - early->length);
 }
 
-/* urb, if it is staged, has what came of its data before it. false: no memory */
+/* urb, if it is staged, has what came of its data before it. false: no
+ * memory. */
 static bool take_pieces(struct urb *urb, struct urb *early)
 {
 	if (!urb->staged)
@@ -475,8 +475,8 @@ static struct urb *keep_early(struct endpoint *ep, uint32_t number,
 		return NULL;
 	urb->address = ep->address;
 	urb->number = number;
-	insert_urb(ep, urb);
 	urb_set_state(urb, state);
+	insert_urb(ep, urb);
 	return urb;
 }
 

@@ -2,8 +2,8 @@
 /*
  * endpoint - the row of numbered URBs of one endpoint address, or of one of
  * its streams, and the rules of usbip.x for it: order, duplicates,
- * acknowledgement, stop, unlink, pieces. Does no I/O: what is to be done is told
- * through endpoint_ops.
+ * acknowledgement, stop, unlink, pieces. Does no I/O: what is to be done is
+ * told through endpoint_ops.
  */
 #ifndef USBIP_SERVER_ENDPOINT_H
 #define USBIP_SERVER_ENDPOINT_H

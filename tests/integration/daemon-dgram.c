@@ -163,7 +163,9 @@ static bool prove(struct peer *p)
 static uint32_t call_claim(struct peer *p, uint32_t xid, const char *device,
 			   uint8_t instance)
 {
-	usbip_claim_args args = { .device = (char *)device, .host = (char *)"" };
+	usbip_claim_args args = {
+		.device = (char *)device, .host = (char *)"",
+	};
 
 	memset(args.instance, instance, sizeof(args.instance));
 	return call(p, xid, USBIP_CLAIM, (xdrproc_t)xdr_usbip_claim_args,
@@ -224,7 +226,8 @@ static void test_proof(struct peer *p)
 	   DENIED + AUTH_TOOWEAK, "LIST, too");
 	ok(ask(p, USBIP_EVENTS, (xdrproc_t)xdr_usbip_events_args, &events) ==
 	   DENIED + AUTH_TOOWEAK, "and EVENTS");
-	ok(prove(p) && p->called == 40, "NULL gives a proof, in 40 bytes for 40");
+	ok(prove(p) && p->called == 40,
+	   "NULL gives a proof, in 40 bytes for 40");
 	ok(ask(p, USBIP_LIST, (xdrproc_t)xdr_usbip_list_args, &list) ==
 	   USBIP_OK, "with which LIST is answered");
 	p->cookie[3] ^= 1;
@@ -446,7 +449,7 @@ static void test_all_events(struct peer *p)
 		n++;
 	}
 	ok(good && args.after == newest && n > 1,
-	   "%llu events, in %u replies that fit", (unsigned long long)newest, n);
+	   "%u events, in %u replies that fit", (unsigned int)newest, n);
 }
 
 static uint32_t call_bulk_in(struct peer *p, uint32_t xid, uint32_t number,
@@ -494,8 +497,8 @@ static void test_end(struct peer *p)
 	for (int i = 0; i < 100; i++)
 		is_ignored(p);
 	call_release(p, 0);
-	ok(answer(p, xid) == USBIP_OK_DATA && word(p, 7) == USBIP_XFER_CANCELLED &&
-	   word(p, 8) == 256, "the end cuts a transfer, which is answered");
+	ok(answer(p, xid) == USBIP_OK_DATA &&
+	   word(p, 7) == USBIP_XFER_CANCELLED && word(p, 8) == 256, "the end cuts a transfer, which is answered");
 	ok(answer(p, p->xid) == USBIP_OK, "and so is RELEASE");
 }
 
@@ -507,7 +510,8 @@ int main(void)
 	static struct peer a, b;
 
 	for (int i = 0; i < 40; i++)
-		sprintf(script + strlen(script), "device 3-%d keyboard\n", i + 1);
+		sprintf(script + strlen(script), "device 3-%d keyboard\n",
+			i + 1);
 	caller_daemon_start(&d, "* *\n", script, NULL);
 	open_peer(&a);
 	open_peer(&b);
