@@ -80,6 +80,9 @@ struct rpcsrv_config {
 	/* By datagram, is this procedure for callers alone who have proved
 	 * their address? Others get AUTH_TOOWEAK. May be NULL: none is. */
 	bool (*needs_proof)(rpcproc_t proc);
+	/* The same, and not even trust is enough without AUTH_SHORT: it takes
+	 * what could not be taken in the name of another. May be NULL. */
+	bool (*needs_cookie)(rpcproc_t proc);
 	struct rpcsrv_limits limits;
 	/* A connection ended; its deferred calls may still be answered
 	 * (the replies go nowhere). May be NULL. */

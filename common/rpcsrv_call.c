@@ -353,6 +353,20 @@ static enum auth_stat check_auth(struct rpcsrv_call *call)
 	}
 }
 
+/* For what it asks to be done. */
+static bool is_proved_enough(const struct rpcsrv_call *call)
+{
+	const struct rpcsrv_config *config = &call->conn->srv->config;
+	rpcproc_t proc = call->msg.proc;
+
+	if (!call->conn->dgram || call->proved)
+		return true;
+	if (config->needs_cookie && config->needs_cookie(proc))
+		return false;
+	return call->conn->trust || !config->needs_proof ||
+	       !config->needs_proof(proc);
+}
+
 static void dispatch(struct rpcsrv_call *call)
 {
 	const struct rpcsrv_config *config = &call->conn->srv->config;
@@ -372,14 +386,13 @@ static void dispatch(struct rpcsrv_call *call)
 				config->vers_high);
 		return;
 	}
-	/* also for a reply that comes when it is trusted no more */
-	if (call->conn->trust)
-		call->proved = true;
-	if (config->needs_proof && config->needs_proof(msg->proc) &&
-	    !is_proved(call)) {
+	if (!is_proved_enough(call)) {
 		svcerr_auth(&call->xprt, AUTH_TOOWEAK);
 		return;
 	}
+	/* also for a reply that comes when it is trusted no more */
+	if (call->conn->trust)
+		call->proved = true;
 	if (call->conn->dgram && msg->proc == NULLPROC)
 		offer_proof(call);
 	call->rq.rq_prog = msg->prog;

@@ -183,12 +183,17 @@ static int open_sockets(struct svc *svc, const struct svc_config *config,
 	return r;
 }
 
-/* Who calls these by datagram has to be where it says: CLAIM takes a device,
- * and the others have more to say than they are asked. */
+/* Who calls these by datagram has to be where it says: they have more to say
+ * than they are asked. */
 static bool needs_proof(rpcproc_t proc)
 {
-	return proc == USBIP_LIST || proc == USBIP_EVENTS ||
-	       proc == USBIP_CLAIM;
+	return proc == USBIP_LIST || proc == USBIP_EVENTS;
+}
+
+/* A device is not claimed in the name of another. */
+static bool needs_cookie(rpcproc_t proc)
+{
+	return proc == USBIP_CLAIM;
 }
 
 /* Where calls come to the i-th socket, which is the service's from now on. */
@@ -212,6 +217,7 @@ static int serve(struct svc *svc, const struct svc_config *config)
 		.vers_high = USBIP_V1,
 		.dispatch = usbip_program_1,
 		.needs_proof = needs_proof,
+		.needs_cookie = needs_cookie,
 		.conn_closed = proc_conn_closed,
 		.user = config->target,
 	};

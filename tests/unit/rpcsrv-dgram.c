@@ -80,11 +80,17 @@ static bool needs_proof(rpcproc_t proc)
 	return proc == USBIP_EVENTS;
 }
 
+static bool needs_cookie(rpcproc_t proc)
+{
+	return proc == USBIP_LIST;
+}
+
 static void bench_plain(struct bench *b)
 {
 	struct rpcsrv_config config = bench_config(b);
 
 	config.needs_proof = needs_proof;
+	config.needs_cookie = needs_cookie;
 	bench_init(b, &config, AF_INET);
 }
 
@@ -208,7 +214,17 @@ static void test_proof(void)
 	call_proved(fd, USBIP_EVENTS, cookie);
 	run(b.base, 20);
 	ok(is_denied(fd, AUTH_REJECTEDCRED), "nor is one that is not whole");
-	ok(null(&b, fd, 10, NULL), "and that is all that comes of it");
+	ok(null(&b, fd, 10, cookie), "and that is all that comes of it");
+	trust(&b, fd);
+	CALL_DATAGRAM(fd, 9, 0, CALL_TO(USBIP_EVENTS), NONE, NONE, 1, 2, 3, 4, 0, 0, 9);
+	run(b.base, 20);
+	ok(take_datagram(fd, words, 16) == 10, "trust is a proof");
+	CALL_DATAGRAM(fd, 9, 0, CALL_TO(USBIP_LIST), NONE, NONE, 0, 0, 9);
+	run(b.base, 20);
+	ok(is_denied(fd, AUTH_TOOWEAK), "but not for what needs a cookie");
+	call_proved(fd, USBIP_LIST, cookie);
+	run(b.base, 20);
+	ok(take_datagram(fd, words, 16) == 6 && words[5] == PROC_UNAVAIL, "which it gets with one");
 	close(fd);
 	close(fd2);
 	bench_deinit(&b);
