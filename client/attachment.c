@@ -375,7 +375,7 @@ static void session_claimed(void *user)
 	device = session_device(a->session);
 	failure_set(&f, FAILURE_OTHER, "out of memory");
 	a->port = port_new(&device->window, &device->descriptors, &ops);
-	a->calls = calls_new(a->session);
+	a->calls = calls_new(a->session, a->config.base);
 	if (!a->port || !a->calls || attachment_take_number(a, &f)) {
 		attachment_lose(a, &f);
 		return;
@@ -409,6 +409,7 @@ static void session_lost(void *user)
 {
 	struct attachment *a = user;
 
+	calls_down(a->calls);
 	port_down(a->port);
 	if (a->state == ATTACHMENT_ATTACHED)
 		attachment_set_state(a, ATTACHMENT_HELD);

@@ -75,10 +75,11 @@ static void print_isoc(const json_t *isoc)
 	if (!number_at(isoc, "in") && !number_at(isoc, "out"))
 		return;
 	printf("    isochronous: in %" PRIu64 " packets, out %" PRIu64 "; %"
-	       PRIu64 " failed, %" PRIu64 " late, %" PRIu64 " gaps; buffer %"
-	       PRIu64 " of %" PRIu64 " ms\n", number_at(isoc, "in"),
-	       number_at(isoc, "out"), number_at(isoc, "failed"),
-	       number_at(isoc, "late"), number_at(isoc, "gaps"),
+	       PRIu64 " failed, %" PRIu64 " late, %" PRIu64 " lost, %" PRIu64
+	       " gaps; buffer %" PRIu64 " of %" PRIu64 " ms\n",
+	       number_at(isoc, "in"), number_at(isoc, "out"),
+	       number_at(isoc, "failed"), number_at(isoc, "late"),
+	       number_at(isoc, "lost"), number_at(isoc, "gaps"),
 	       number_at(isoc, "ahead_ms"), number_at(isoc, "buffer_ms"));
 }
 

@@ -59,6 +59,8 @@ struct port {
 	bool up;
 	bool blocked;			/* something waits for the window */
 	bool kicking;
+	bool isoc_limited;		/* to what a datagram holds */
+	bool too_large;			/* was said of an isochronous URB */
 	uint32_t used_urbs;
 	uint64_t used_bytes;
 	uint32_t ackable_urbs;		/* sums over the rows */
@@ -104,6 +106,11 @@ struct port *port_free(struct port *p)
 void port_set_isoc(struct port *p, enum usb_speed speed, unsigned int ahead_ms)
 {
 	isoc_init(&p->isoc, speed, ahead_ms);
+}
+
+void port_limit_isoc(struct port *p)
+{
+	p->isoc_limited = true;
 }
 
 const struct isoc *port_isoc(const struct port *p)
@@ -339,6 +346,8 @@ static bool kick_one(struct port *p, struct row *row)
 	p->used_urbs++;
 	p->used_bytes += urb->length;
 	urb_set_state(urb, URB_FLYING);
+	if (urb->kind == URB_ISOC)
+		isoc_sent(&p->isoc, &row->isoc, urb);
 	if (send_urb(p, row, urb) && urb->kind == URB_ISOC)
 		lend(p, row);
 	if (urb_is_state_call(urb))
@@ -403,11 +412,28 @@ static void submit(struct port *p, struct urb *urb)
 	kick(p, row);
 }
 
+/* In one datagram, there and back. */
+static bool isoc_is_too_large(struct port *p, const struct vhci_submit *s)
+{
+	uint64_t bytes = s->length + 8ull * s->n_packets;
+
+	if (s->transfer != USB_TRANSFER_ISOC || !p->isoc_limited ||
+	    bytes <= ISOC_DATAGRAM)
+		return false;
+	if (!p->too_large)
+		log_warning("isochronous URBs of %" PRIu32 " bytes do not fit "
+			    "into datagrams: this device needs TCP", s->length);
+	p->too_large = true;
+	return true;
+}
+
 void port_submit(struct port *p, const struct vhci_submit *s)
 {
 	int r = urb_check(s, p->window.data_max);
 	struct urb *urb;
 
+	if (!r && isoc_is_too_large(p, s))
+		r = -ENOMEM;
 	if (!r && s->stream)
 		r = rows_make(&p->rows, s->endpoint, s->stream);
 	if (r) {

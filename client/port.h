@@ -79,10 +79,11 @@ struct port_answer {
 	int status;		/* DONE: 0 or -errno for the kernel */
 	uint32_t actual;
 	const uint8_t *data;	/* IN: `actual` bytes, or NULL */
-	uint32_t n_packets;	/* isochronous, as the rest to n_late */
+	uint32_t n_packets;	/* isochronous, as the rest to `lost` */
 	const struct vhci_packet *packets;
 	uint32_t start_frame;
 	uint32_t n_late;	/* of the packets */
+	bool lost;		/* no answer came; the packets are made up */
 	void *(*keep)(void *arg);
 	void (*unkeep)(void *kept);
 	void *keep_arg;
@@ -95,6 +96,8 @@ struct port *port_new(const struct port_window *window,
 /* For isochronous URBs: the bus, and how far the kernel is kept ahead. */
 void port_set_isoc(struct port *port, enum usb_speed speed,
 		   unsigned int ahead_ms);
+/* It has to fit into a datagram, there and back: others are refused. */
+void port_limit_isoc(struct port *port);
 /* URBs that are outstanding are forgotten, not answered. */
 struct port *port_free(struct port *port);
 

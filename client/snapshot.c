@@ -42,11 +42,12 @@ static json_t *isoc_json(const struct snapshot *s)
 {
 	const struct isoc_stats *n = &s->isoc->stats;
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 			 "in", (json_int_t)n->packets_in,
 			 "out", (json_int_t)n->packets_out,
 			 "failed", (json_int_t)n->failed,
 			 "late", (json_int_t)n->late,
+			 "lost", (json_int_t)n->lost,
 			 "gaps", (json_int_t)n->gaps,
 			 "buffer_ms", (json_int_t)(s->isoc->ahead_us / 1000),
 			 "ahead_ms", (json_int_t)(s->isoc->lent_us / 1000));
@@ -54,8 +55,8 @@ static json_t *isoc_json(const struct snapshot *s)
 
 json_t *snapshot_json(const struct snapshot *s)
 {
-	return json_pack("{s:i, s:i, s:i, s:i, s:i, s:I, s:s, s:s, s:i, s:o, "
-			 "s:o, s:o, s:{s:I, s:I}}",
+	return json_pack("{s:i, s:i, s:i, s:i, s:i, s:I, s:s, s:s, s:i, "
+			 "s:o, s:o, s:o, s:{s:I, s:I}}",
 			 "port", (int)s->port,
 			 "bus", (int)s->place->busnum,
 			 "hub_port", (int)s->place->hubport,

@@ -61,7 +61,8 @@ struct urb {
 	uint32_t length;
 	uint32_t interval;
 	uint32_t number;
-	uint32_t start_frame;		/* ISOC */
+	uint32_t start_frame;		/* ISOC, as the next three */
+	uint32_t patience_ms;		/* when no answer comes any more */
 	uint32_t n_packets;
 	uint32_t *lengths;		/* of the packets; lies in small */
 	uint8_t setup[8];
