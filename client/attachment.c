@@ -381,6 +381,8 @@ static void session_claimed(void *user)
 		return;
 	}
 	port_set_isoc(a->port, device->speed, a->config.isoc_ms);
+	if (a->config.udp)
+		port_limit_isoc(a->port);
 	port_up(a->port);
 	r = attachment_plug(a, &f);
 	if (r == -EAGAIN && a->told)
@@ -470,6 +472,7 @@ int attachment_claim(struct attachment *a, struct session **sp,
 		.base = a->config.base,
 		.host = a->config.host,
 		.device = a->config.device,
+		.udp = a->config.udp,
 		.tcp_port = a->config.tcp_port,
 		.timeout_ms = timeout_ms,
 		.claimed = session_claimed,
@@ -567,6 +570,7 @@ json_t *attachment_status(const struct attachment *a)
 		.since = a->since,
 		.state = state_str(a->state),
 		.session = session_state_str(session_state(a->session)),
+		.transport = a->config.udp ? "udp" : "tcp",
 		.reconnects = session_returns(a->session),
 		.stats = port_stats(a->port),
 		.isoc = port_isoc(a->port),

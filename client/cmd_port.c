@@ -100,8 +100,9 @@ static void print_one(const json_t *o)
 	printf("    from %s %s", string_at(target, "host"),
 	       string_at(target, "busid"));
 	print_since(o);
-	printf("; session %s, %" PRIu64 " reconnects\n",
-	       string_at(o, "session"), number_at(o, "reconnects"));
+	printf("; session %s over %s, %" PRIu64 " reconnects\n",
+	       string_at(o, "session"), string_at(o, "transport"),
+	       number_at(o, "reconnects"));
 	printf("    in %" PRIu64 " URBs, %s; out %" PRIu64 " URBs, %s; %"
 	       PRIu64 " failed, %" PRIu64 " unlinked\n", number_at(urbs, "in"),
 	       text_bytes(number_at(bytes, "in"), in, sizeof(in)),

@@ -55,7 +55,7 @@ static json_t *isoc_json(const struct snapshot *s)
 
 json_t *snapshot_json(const struct snapshot *s)
 {
-	return json_pack("{s:i, s:i, s:i, s:i, s:i, s:I, s:s, s:s, s:i, "
+	return json_pack("{s:i, s:i, s:i, s:i, s:i, s:I, s:s, s:s, s:s, s:i, "
 			 "s:o, s:o, s:o, s:{s:I, s:I}}",
 			 "port", (int)s->port,
 			 "bus", (int)s->place->busnum,
@@ -65,6 +65,7 @@ json_t *snapshot_json(const struct snapshot *s)
 			 "since", (json_int_t)s->since,
 			 "state", s->state,
 			 "session", s->session,
+			 "transport", s->transport,
 			 "reconnects", (int)s->reconnects,
 			 "target", target_json(s),
 			 "urbs", urbs_json(s),

@@ -24,6 +24,7 @@ struct snapshot {
 	const struct claim_device *device;
 	time_t since;			/* 0: not attached yet */
 	const char *state, *session;
+	const char *transport;		/* tcp, udp */
 	unsigned int reconnects;
 	const struct port_stats *stats;
 	const struct isoc *isoc;
