@@ -21,6 +21,11 @@
 
 #define WAIT_MS	20000
 
+/* How it is attached; a test that wants UDP defines it before. */
+#ifndef ATTACH_UDP
+#define ATTACH_UDP false
+#endif
+
 static struct event_base *base;
 static uint16_t daemon_port;
 static char ctl_dir[] = "/tmp/usbip-ctl-XXXXXX";
@@ -50,6 +55,7 @@ static inline struct attachment *begin(const char *device, uint16_t port)
 		.base = base,
 		.host = "127.0.0.1",
 		.device = device,
+		.udp = ATTACH_UDP,
 		.tcp_port = port,
 		.port = -1,
 		.timeout_ms = 10000,
