@@ -9,6 +9,7 @@
 #include "client/calls_impl.h"
 
 #include <errno.h>
+#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,8 +30,9 @@ struct calls *calls_new(struct session *session, struct event_base *base)
 	calls->session = session;
 	calls->base = base;
 	STAILQ_INIT(&calls->spare);
-	TAILQ_INIT(&calls->isocs);
 	TAILQ_INIT(&calls->hauling);
+	if (calls_init_isoc(calls))
+		return calls_free(calls);
 	return calls;
 }
 
@@ -41,6 +43,8 @@ struct calls *calls_free(struct calls *calls)
 	if (!calls)
 		return NULL;
 	calls_down(calls);
+	if (calls->overdue)
+		event_free(calls->overdue);
 	while ((call = STAILQ_FIRST(&calls->spare))) {
 		STAILQ_REMOVE_HEAD(&calls->spare, link);
 		free(call);
@@ -167,7 +171,7 @@ static void take_answer(struct call *call, usbip_stat stat,
 	calls_give(call);
 }
 
-static void read_answer(struct call *call)
+void calls_take(struct call *call, bool kept)
 {
 	struct session *session = call->calls->session;
 	struct port_answer a = {
@@ -177,13 +181,9 @@ static void read_answer(struct call *call)
 	};
 	usbip_stat stat;
 
-	session_heard(session);
 	/* Without a connection nothing can be kept: copied, then. */
-	if (!a.keep_arg)
+	if (!a.keep_arg || kept)
 		a.keep = NULL;
-	/* Before: they use the same packets. */
-	if (call->isoc)
-		calls_look_for_lost(call);
 	stat = read_result(call, &a);
 	if (!status_ends_session(stat)) {
 		take_answer(call, stat, &a);
@@ -191,6 +191,19 @@ static void read_answer(struct call *call)
 	}
 	calls_give(call);
 	session_end(session, stat);
+}
+
+static void read_answer(struct call *call)
+{
+	struct calls *calls = call->calls;
+	bool isoc = call->isoc;
+
+	session_heard(calls->session);
+	if (isoc && !calls_in_turn(call))
+		return;
+	calls_take(call, false);
+	if (isoc)
+		calls_go_on(calls);
 }
 
 static int send_call(struct call *call, struct rpcclnt *clnt);
@@ -209,6 +222,7 @@ static void answered(const struct rpc_err *err, void *user)
 {
 	static const struct port_answer broken = { .verdict = PORT_BROKEN };
 	struct call *call = user;
+	struct calls *calls = call->calls;
 	struct urb *urb = call->urb;
 
 	calls_drop_haul(call);
@@ -218,7 +232,7 @@ static void answered(const struct rpc_err *err, void *user)
 			read_answer(call);
 			return;
 		}
-		session_heard(call->calls->session);
+		session_heard(calls->session);
 		break;		/* was given up */
 	case RPC_CANTRECV:
 		break;		/* the port sends it again on another connection */
@@ -228,7 +242,9 @@ static void answered(const struct rpc_err *err, void *user)
 	case RPC_TIMEDOUT:
 		if (urb)
 			calls_lose(call);
-		break;
+		calls_give(call);
+		calls_go_on(calls);
+		return;
 	default:
 		log_error("the target refuses a call: %s",
 			  clnt_sperrno(err->re_status));

@@ -7,14 +7,16 @@
  * there. A haul does not survive its connection, nor a DELAY of its submit: the
  * port submits the URB again, and all of it is hauled again.
  *
- * Isochronous URBs go whole, and are sent once. That one was lost, or its
- * answer, is known when a later one has been answered and it was not within
- * the time by which a network changes the order of things. The time-out is for
- * where nothing comes any more.
+ * Isochronous URBs go whole, and are sent once. They end in their order, as
+ * what a driver records is in the order that it gets it in: an answer that comes
+ * early is kept. That one before it was lost is known when it has not come
+ * within the time by which a network changes the order of things; the time-out
+ * is for where nothing comes any more.
  */
 #include "client/calls_impl.h"
 
 #include <errno.h>
+#include <event2/event.h>
 #include <string.h>
 
 #include "client/deadline.h"
@@ -151,18 +153,6 @@ void calls_drop_haul(struct call *call)
 	call->haul = haul_leave(call->haul);
 }
 
-void calls_down(struct calls *calls)
-{
-	struct call *call;
-
-	while ((call = TAILQ_FIRST(&calls->hauling))) {
-		calls_drop_haul(call);
-		/* that of STAGED data is outstanding itself */
-		if (call->urb->in)
-			calls_give(call);
-	}
-}
-
 /* ---- isochronous --------------------------------------------------------- */
 
 void calls_lose(struct call *call)
@@ -181,29 +171,147 @@ void calls_lose(struct call *call)
 	port_answered(urb, &a);
 }
 
-/* On the same endpoint, before the other? (RFC 1982) */
-static bool is_before(const struct urb *urb, const struct urb *other)
+/* The first on its endpoint that is waited for, before `call`; or NULL. */
+static struct call *find_before(const struct call *call)
 {
-	return urb->endpoint == other->endpoint &&
-	       (int32_t)(urb->number - other->number) < 0;
+	struct call *other;
+
+	TAILQ_FOREACH(other, &call->calls->isocs, busy) {
+		if (other == call)
+			break;
+		if (other->urb && !other->early &&
+		    other->urb->endpoint == call->urb->endpoint)
+			return other;
+	}
+	return NULL;
 }
 
-void calls_look_for_lost(const struct call *answered)
+static void set_overdue(struct calls *calls, unsigned int ms)
 {
-	struct calls *calls = answered->calls;
-	struct rpcclnt *clnt = session_clnt(calls->session);
-	uint64_t now = deadline_in(0);
+	const struct timeval tv = { 0, ms * 1000 };
+
+	if (!evtimer_pending(calls->overdue, NULL))
+		evtimer_add(calls->overdue, &tv);
+}
+
+/* If so, what was sent before it has been executed, or will not be. A refusal
+ * may be quicker than what runs. */
+static bool was_executed(const struct call *call)
+{
+	const usbip_isoc_res *res = &call->res.isoc;
+	const usbip_isoc_ok *done = &res->usbip_isoc_res_u.done;
+
+	return res->status == USBIP_OK && done->packets.packets_len &&
+	       done->packets.packets_val[0].xfer != USBIP_XFER_LATE;
+}
+
+/* From `other` on, those that `call` has overtaken. */
+static void note_overtaken(struct call *other, const struct call *call)
+{
+	for (; other != call; other = TAILQ_NEXT(other, busy))
+		if (other->urb && !other->overtaken &&
+		    other->urb->endpoint == call->urb->endpoint)
+			other->overtaken = deadline_in(0);
+	set_overdue(call->calls, OVERTAKEN_MS);
+}
+
+bool calls_in_turn(struct call *call)
+{
+	struct rpcclnt *clnt = session_clnt(call->calls->session);
+	struct call *other = find_before(call);
+
+	/* One that was unlinked may well end before others. */
+	if (!other || call->urb->unlinked)
+		return true;
+	if (!clnt) {	/* it is asked for again */
+		calls_give(call);
+		return false;
+	}
+	if (!rpcclnt_is_dgram(clnt))
+		return true;
+	call->early = true;
+	call->record = rpcclnt_keep(clnt);
+	if (was_executed(call))
+		note_overtaken(other, call);
+	return false;
+}
+
+static struct call *find_next(struct calls *calls)
+{
+	struct call *call;
+
+	TAILQ_FOREACH(call, &calls->isocs, busy)
+		if (call->early && !find_before(call))
+			break;
+	return call;
+}
+
+void calls_go_on(struct calls *calls)
+{
+	struct call *call;
+
+	while ((call = find_next(calls))) {
+		void *record = call->record;
+
+		call->early = false;
+		calls_take(call, true);
+		rpcclnt_unkeep(record);
+	}
+}
+
+static struct call *find_overdue(struct calls *calls, uint64_t now)
+{
+	struct call *call;
+
+	TAILQ_FOREACH(call, &calls->isocs, busy)
+		if (call->urb && !call->early && call->overtaken &&
+		    now - call->overtaken >= OVERTAKEN_MS)
+			break;
+	return call;
+}
+
+static void overdue(evutil_socket_t fd, short what, void *user)
+{
+	struct calls *calls = user;
+	struct call *call;
+
+	while ((call = find_overdue(calls, deadline_in(0))))
+		calls_lose(call);
+	calls_go_on(calls);
+	TAILQ_FOREACH(call, &calls->isocs, busy)
+		if (call->early)
+			set_overdue(calls, OVERTAKEN_MS / 4);
+}
+
+int calls_init_isoc(struct calls *calls)
+{
+	TAILQ_INIT(&calls->isocs);
+	calls->overdue = evtimer_new(calls->base, overdue, calls);
+	return calls->overdue ? 0 : -ENOMEM;
+}
+
+static void drop_early(struct calls *calls)
+{
 	struct call *call, *next;
 
-	if (!clnt || !rpcclnt_is_dgram(clnt))
-		return;
 	for (call = TAILQ_FIRST(&calls->isocs); call; call = next) {
 		next = TAILQ_NEXT(call, busy);
-		if (!call->urb || !is_before(call->urb, answered->urb))
+		if (!call->early)
 			continue;
-		if (!call->overtaken)
-			call->overtaken = now;
-		else if (now - call->overtaken > OVERTAKEN_MS)
-			calls_lose(call);
+		rpcclnt_unkeep(call->record);
+		calls_give(call);
 	}
+}
+
+void calls_down(struct calls *calls)
+{
+	struct call *call;
+
+	while ((call = TAILQ_FIRST(&calls->hauling))) {
+		calls_drop_haul(call);
+		/* that of STAGED data is outstanding itself */
+		if (call->urb->in)
+			calls_give(call);
+	}
+	drop_early(calls);
 }

@@ -24,6 +24,8 @@ struct call {
 	bool state_call, isoc;		/* which of the results */
 	bool in_pieces;
 	uint64_t overtaken;		/* ISOC: when, in ms; 0: not */
+	bool early;			/* ISOC: answered, before others */
+	void *record;			/* that its results are in, then */
 	struct haul *haul;
 	union {
 		usbip_transfer_res transfer;
@@ -40,13 +42,17 @@ struct calls {
 	struct session *session;
 	struct event_base *base;
 	struct call_list spare;
-	struct busy_list isocs;		/* those that are outstanding */
+	struct busy_list isocs;		/* outstanding or early; as sent */
+	struct event *overdue;		/* some of them were overtaken */
 	struct busy_list hauling;	/* those with a haul */
 	struct vhci_packet packets[VHCI_PACKETS_MAX];	/* of a reply */
 };
 
 /* The call has ended. */
 void calls_give(struct call *call);
+/* Its results are there: the port's now. `kept`: the record is not the one that
+ * the engine has just read. */
+void calls_take(struct call *call, bool kept);
 
 /* calls_datagram.c */
 /* Haul so many bytes of the URB. -errno: it can not be. */
@@ -55,9 +61,13 @@ int calls_haul(struct call *call, uint32_t length);
 void calls_stage(struct call *call);
 /* If there is a haul, it is of no use any more. */
 void calls_drop_haul(struct call *call);
+/* 0; -ENOMEM */
+int calls_init_isoc(struct calls *calls);
 /* An isochronous URB will not be answered. */
 void calls_lose(struct call *call);
-/* One was answered: so those that were sent before it should have been. */
-void calls_look_for_lost(const struct call *answered);
+/* One is answered. False: too early, and it is kept until its turn has come. */
+bool calls_in_turn(struct call *call);
+/* One has ended: whose turn is it? */
+void calls_go_on(struct calls *calls);
 
 #endif

@@ -296,7 +296,8 @@ static void test_isoc(void)
 	struct attachment *a = attach("1-4", port);
 	unsigned int n_lost = 0, ended = 0;
 	uint64_t ids[120];
-	bool good = true;
+	bool good = true, in_order = true;
+	uint32_t number = 0;
 
 	if (!a || request((const uint8_t[8]){ 1, 11, 1, 0, 0, 0, 0, 0 }, NULL))
 		abort();
@@ -310,11 +311,17 @@ static void test_isoc(void)
 		ended += !!r;
 		good = good && check_isoc(r, &lost);
 		n_lost += lost;
+		if (r && !lost && r->data) {
+			in_order = in_order && isoc_number(r->data) >= number &&
+				   isoc_is(r->data, LENGTH, isoc_number(r->data));
+			number = isoc_number(r->data) + PACKETS;
+		}
 		if (i + 8 < 120)
 			ids[i + 8] = kernel_submit_isoc(0x81, NULL, PACKETS,
 							LENGTH);
 	}
 	ok(ended == 120 && good, "%u of 120 isochronous URBs end", ended);
+	ok(in_order, "with what the device had sent, in its order");
 	ok(n_lost && n_lost < 60, "%u of them are lost, or come too late", n_lost);
 	ok(isoc_count(a, "lost") + isoc_count(a, "late") == n_lost * PACKETS,
 	   "which is counted (%u)", (unsigned int)isoc_count(a, "lost"));

@@ -287,17 +287,24 @@ static void bring(const char *word, uint32_t count)
 	call.done(&err, call.user);
 }
 
-static void answer_isoc(const char *word, uint32_t packets)
+static void answer_isoc_as(const char *word, uint32_t packets, usbip_xfer xfer)
 {
 	struct rpc_err err = { .re_status = RPC_SUCCESS };
 	struct fake call = take(word);
 	usbip_isoc_res *res = call.res;
 	usbip_packet *p = calloc(packets, sizeof(*p));
 
+	for (uint32_t i = 0; i < packets; i++)
+		p[i].xfer = xfer;
 	res->status = USBIP_OK;
 	res->usbip_isoc_res_u.done.packets.packets_len = packets;
 	res->usbip_isoc_res_u.done.packets.packets_val = p;
 	call.done(&err, call.user);
+}
+
+static void answer_isoc(const char *word, uint32_t packets)
+{
+	answer_isoc_as(word, packets, USBIP_XFER_OK);
 }
 
 /* ---- the port's other side ----------------------------------------------- */
@@ -649,20 +656,47 @@ static void test_isoc(void)
 	   e.calls[0].timeout && e.calls[3].timeout == e.calls[0].timeout + 3,
 	   "others go whole, once, and as long as they take");
 	answer_isoc("i2", 8);
-	ok(said("=3:ok/0"), "an answer may overtake another");
-	usleep(60000);
-	answer_isoc("i3", 8);
-	ok(said("=2:ok/0 =4:ok/0") && last.n_packets == 8 && n->lost == 8 &&
-	   !n->failed, "but not for long: it is lost, and counted as such");
+	ok(said(""), "an answer that comes early waits for its turn");
 	answer_isoc("i1", 8);
+	ok(said("=2:ok/0 =3:ok/0") && !n->lost, "and has it then");
+	submit_isoc(12, 8, 1024);
+	answer_isoc("i4", 8);
+	answer_isoc("i5", 8);
+	ok(said("i5"), "two wait");
+	wait_for_words();
+	ok(said("=4:ok/0 =5:ok/0 =12:ok/0") && last.n_packets == 8 &&
+	   n->lost == 8 && !n->failed && !last.packets[7].status,
+	   "but not for long: it is lost, and counted as such");
+	answer_isoc("i3", 8);
 	ok(said(""), "the answer that comes all the same is dropped");
-	end_as("i4", RPC_TIMEDOUT);
-	ok(said("=5:ok/0") && last.n_packets == 8 &&
+	submit_isoc(5, 8, 1024);
+	end_as("i6", RPC_TIMEDOUT);
+	ok(said("i6 =5:ok/0") && last.n_packets == 8 &&
 	   last.packets[7].status == -EXDEV && !last.packets[7].length &&
 	   n->lost == 16, "nothing comes any more: its packets were not moved");
 	submit_isoc(6, 8, 1024);
-	answer_isoc("i5", 8);
-	ok(said("i5 =6:ok/0") && !n->gaps, "and it goes on");
+	answer_isoc("i7", 8);
+	ok(said("i7 =6:ok/0"), "and it goes on");
+	submit_isoc(13, 8, 1024);
+	submit_isoc(14, 8, 1024);
+	submit_isoc(15, 8, 1024);
+	answer_isoc_as("i9", 8, USBIP_XFER_LATE);
+	port_unlink(port, 15);
+	answer_isoc("i10", 8);
+	run(100);
+	ok(said("i8 i9 i10 x10 =15:ok/0") && n->lost == 16,
+	   "what was late, or unlinked, overtakes nothing");
+	answer_isoc("i8", 8);
+	ok(said("=13:ok/0 =14:ok/0") && n->late == 8, "and then has its turn");
+	submit_isoc(7, 8, 1024);
+	submit_isoc(8, 8, 1024);
+	answer_isoc("i12", 8);
+	lose_connection();
+	restore_connection();
+	answer_isoc("i11", 8);
+	answer_isoc("i12", 8);
+	ok(said("i11 i12 i11 i12 =7:ok/0 =8:ok/0"),
+	   "what waited when the connection ended is asked for again");
 	end();
 }
 
