@@ -3,6 +3,7 @@
 # controller sends, doubles some, delays all and changes its order.
 . /lab/session.sh
 
+size=2097152
 stick=46f4:0001/LAB-stick-hs
 attach_options=--udp
 
@@ -25,6 +26,10 @@ lost() {
 	/sbin/tc -s qdisc show dev eth0 | sed -n 's/.*dropped \([0-9]*\),.*/\1/p'
 }
 
+seconds() {
+	cut -d. -f1 /proc/uptime
+}
+
 errors() {
 	dmesg | grep -c 'I/O error\|Medium Error\|reset .* USB device'
 }
@@ -39,13 +44,15 @@ storage() {
 	ok "there is a disk" [ -b "/dev/$disk" ] || { detach; return; }
 	ok "make a file system" mkfs.vfat "/dev/$disk"
 	ok "mount" mount -t vfat "/dev/$disk" /mnt || { detach; return; }
-	head -c 8000000 /dev/urandom >/tmp/new.bin
+	head -c $size /dev/urandom >/tmp/new.bin
 	sum=$(sha256sum </tmp/new.bin)
-	ok "write 8 MB" cp /tmp/new.bin /mnt/new.bin
+	# no task may wait for all of it: that looks like a hang to the kernel
+	ok "write $size bytes" dd if=/tmp/new.bin of=/mnt/new.bin bs=64k oflag=direct
 	ok "umount, so that it is on the device" umount /mnt
 	echo 3 >/proc/sys/vm/drop_caches
 	mount -t vfat "/dev/$disk" /mnt
 	is "read it back from the device" "$(sha256sum </mnt/new.bin)" "$sum"
+	note "$(seconds) s by then"
 	umount /mnt
 	is "no error, and no reset" "$(errors)" 0
 	note "$(usbip-rpc port | grep -v '^ *in' | tr -s ' \n' ' ')"
