@@ -17,7 +17,8 @@
  * depends on how that one ends: nothing follows a transfer that has
  * short_not_ok, or a state call. A failure is not known beforehand: then
  * those behind it are taken back, and those of them that moved no byte are
- * executed again when the row goes on ("again").
+ * executed again when the row goes on ("again"), which it does not before the
+ * last of them is back: one that is late would be executed behind the others.
  *
  * Isochronous URBs wait for nobody: `next` goes over holes to the first one
  * that is there, and the number of a hole that comes after all is answered
@@ -163,6 +164,7 @@ static void take_back_after(struct endpoint *ep, struct urb *urb)
 			break;
 		if (!urb_at_device(u))
 			continue;
+		ep->n_again += !u->again;
 		u->again = true;
 		cancel_urb(ep, u);
 	}
@@ -214,7 +216,7 @@ static bool start_urb(struct endpoint *ep, struct urb *urb)
 
 	if (ep->stopped && urb_after(urb->number, ep->stop))
 		return false;
-	if (ep->n_alone || ep->n_running >= DEPTH)
+	if (ep->n_alone || ep->n_again || ep->n_running >= DEPTH)
 		return false;
 	if (urb_is_state_call(urb) && ep->n_running)
 		return false;
@@ -285,6 +287,7 @@ void endpoint_done(struct urb *urb)
 
 	assert(urb_at_device(urb));
 	count_start(ep, urb, -1);
+	ep->n_again -= urb->again;
 	if (is_to_be_repeated(urb)) {
 		urb->again = false;
 		urb_set_state(urb, URB_STATE_QUEUED);

@@ -64,6 +64,7 @@ struct endpoint {
 	uint32_t stop;
 	unsigned int n_running;	/* at the device */
 	unsigned int n_alone;	/* of them, those that nothing may follow yet */
+	unsigned int n_again;	/* and those that are being taken back */
 	bool held;		/* a state call is on: nothing is started */
 	bool starved;		/* the device had no room */
 	bool ended;		/* for good */
