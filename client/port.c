@@ -23,6 +23,9 @@
  *   completion handler asks for: so such an URB goes ANSWERED, WRITTEN (the
  *   module's write() has run the handler), SETTLED (the unlinks were read,
  *   and are sent). All others are settled at once.
+ *   An UNLINK that was sent may be lost with its connection, or overtaken: so
+ *   while one of a row is not answered (`unlinking`), nothing more of the row
+ *   is acknowledged.
  *
  * Lending
  *   The kernel may have isochronous OUT URBs back as soon as they fly (isoc.c).
@@ -192,24 +195,36 @@ static void refuse(struct port *p, uint64_t id, int status)
 
 /* ---- window and acknowledgements ---------------------------------------- */
 
+/* What the target may be told at present. */
+static uint32_t ack_of(const struct row *row)
+{
+	return row->n_unlinking ? row->told : row->acked;
+}
+
 static bool fits(const struct port *p, const struct row *row,
 		 const struct urb *urb)
 {
-	/* What the submit itself acknowledges leaves before it comes in. */
-	uint32_t urbs = p->used_urbs - row->ackable_urbs;
-	uint64_t bytes = p->used_bytes - row->ackable_bytes;
+	uint32_t urbs = p->used_urbs;
+	uint64_t bytes = p->used_bytes;
 
+	/* What the submit itself acknowledges leaves before it comes in. */
+	if (!row->n_unlinking) {
+		urbs -= row->ackable_urbs;
+		bytes -= row->ackable_bytes;
+	}
 	if (!urbs)
 		return true;
 	return urbs < p->window.urbs &&
 	       bytes + urb->length <= p->window.bytes;
 }
 
-/* The target has been told row->acked. */
+/* The target has been told ack_of(row). */
 static void tell(struct port *p, struct row *row)
 {
-	row->told = row->acked;
 	row->untold = false;
+	if (row->n_unlinking)
+		return;
+	row->told = row->acked;
 	p->used_urbs -= row->ackable_urbs;
 	p->used_bytes -= row->ackable_bytes;
 	p->ackable_urbs -= row->ackable_urbs;
@@ -224,13 +239,13 @@ size_t port_acks(struct port *p, struct port_ack *acks, bool all)
 	size_t n = 0;
 
 	STAILQ_FOREACH(row, &p->rows.all, link) {
-		row->untold |= all && row->acked;
-		if (row->acked == row->told && !row->untold)
+		row->untold |= all && ack_of(row);
+		if (ack_of(row) == row->told && !row->untold)
 			continue;
 		if (n == PORT_ACKS)
 			continue;
 		acks[n++] = (struct port_ack){ row->endpoint, row->stream,
-					       row->acked };
+					       ack_of(row) };
 		tell(p, row);
 	}
 	return n;
@@ -258,7 +273,7 @@ static void advance(struct port *p, struct row *row)
 /* False: not sent, and nothing else will be. */
 static bool send_urb(struct port *p, struct row *row, struct urb *urb)
 {
-	int r = p->ops.submit(urb, row->acked, p->ops.user);
+	int r = p->ops.submit(urb, ack_of(row), p->ops.user);
 
 	if (!r) {
 		tell(p, row);
@@ -456,6 +471,17 @@ void port_suspend(struct port *p, uint64_t id, bool suspend)
 	submit_call(p, suspend ? URB_SUSPEND : URB_RESUME, id);
 }
 
+/* The target is to end it: it has a number. */
+static void send_unlink(struct port *p, struct urb *urb)
+{
+	if (!urb->unlinking)
+		row_of(urb)->n_unlinking++;
+	urb->unlinking = true;
+	urb->unlink_again = false;
+	if (p->up)
+		p->ops.unlink(urb, p->ops.user);
+}
+
 void port_unlink(struct port *p, uint64_t id)
 {
 	static const struct port_answer cancelled = { .status = -ECONNRESET };
@@ -473,8 +499,8 @@ void port_unlink(struct port *p, uint64_t id)
 		give_back(urb, &cancelled);
 		urb_free(urb);
 		kick(p, row);
-	} else if (p->up) {
-		p->ops.unlink(urb, p->ops.user);
+	} else {
+		send_unlink(p, urb);
 	}
 }
 
@@ -491,8 +517,8 @@ static void forget_row(struct port *p, struct row *row)
 		if (!urb->known)
 			continue;
 		forget_id(p, urb);
-		if (!urb->unlinked && p->up)
-			p->ops.unlink(urb, p->ops.user);
+		if (!urb->unlinked)
+			send_unlink(p, urb);
 		urb->unlinked = true;
 	}
 }
@@ -508,6 +534,18 @@ void port_forget(struct port *p)
 		port_settled(p);
 }
 
+/* Does something fly behind what the target has not been told? */
+static bool is_awaited(const struct row *row)
+{
+	return ack_of(row) != row->told && !TAILQ_EMPTY(&row->flying);
+}
+
+static void renew_if_awaited(struct port *p, const struct row *row)
+{
+	if (is_awaited(row) && p->up)
+		p->ops.renew(p->ops.user);
+}
+
 bool port_written(struct port *p)
 {
 	struct urb *urb;
@@ -516,12 +554,6 @@ bool port_written(struct port *p)
 		if (urb->state == URB_ANSWERED)
 			urb_set_state(urb, URB_WRITTEN);
 	return !TAILQ_EMPTY(&p->settling);
-}
-
-/* Does something fly behind what the target has not been told? */
-static bool is_awaited(const struct row *row)
-{
-	return row->acked != row->told && !TAILQ_EMPTY(&row->flying);
 }
 
 void port_settled(struct port *p)
@@ -548,6 +580,41 @@ void port_settled(struct port *p)
 
 /* ---- from the target ---------------------------------------------------- */
 
+static struct urb *find_number(struct row *row, uint32_t number)
+{
+	struct urb *urb;
+
+	TAILQ_FOREACH(urb, &row->flying, link)
+		if (urb->number == number)
+			break;
+	return urb;
+}
+
+/* The target has heard that it was unlinked, or has ended it. */
+static void end_unlinking(struct row *row, struct urb *urb)
+{
+	row->n_unlinking -= urb->unlinking;
+	urb->unlinking = false;
+	urb->unlink_again = false;
+}
+
+void port_unlinked(struct port *p, const struct port_number *of, bool taken)
+{
+	struct row *row = rows_find(&p->rows, of->endpoint, of->stream);
+	struct urb *urb = row ? find_number(row, of->number) : NULL;
+
+	if (!urb || !urb->unlinking)
+		return;
+	if (!taken) {
+		urb->unlink_again = true;
+		p->ops.retry_in(DELAY_FIRST_MS, p->ops.user);
+		return;
+	}
+	end_unlinking(row, urb);
+	kick(p, row);
+	renew_if_awaited(p, row);
+}
+
 static void delay(struct port *p, struct urb *urb, enum port_verdict verdict)
 {
 	unsigned int ms = DELAY_FIRST_MS;
@@ -567,12 +634,24 @@ static void delay(struct port *p, struct urb *urb, enum port_verdict verdict)
 	p->ops.retry_in(ms < DELAY_MAX_MS ? ms : DELAY_MAX_MS, p->ops.user);
 }
 
+static void retry_unlinks(struct port *p, struct row *row)
+{
+	struct urb *urb;
+
+	if (!row->n_unlinking)
+		return;
+	TAILQ_FOREACH(urb, &row->flying, link)
+		if (urb->unlink_again)
+			send_unlink(p, urb);
+}
+
 void port_retry(struct port *p)
 {
 	struct row *row;
 	struct urb *urb;
 
 	STAILQ_FOREACH(row, &p->rows.all, link) {
+		retry_unlinks(p, row);
 		if (!row->held || !p->up)
 			continue;
 		row->held = false;
@@ -620,6 +699,7 @@ void port_answered(struct urb *urb, const struct port_answer *answer)
 	struct port *p = urb->port;
 	struct row *row = row_of(urb);
 	bool isoc = urb->kind == URB_ISOC;
+	bool unlinking = urb->unlinking;
 	struct port_answer a = *answer;
 
 	assert(urb->state == URB_FLYING);
@@ -645,12 +725,15 @@ void port_answered(struct urb *urb, const struct port_answer *answer)
 		rows_grant(&p->rows, urb->endpoints, (uint16_t)a.actual);
 	if (isoc)
 		isoc_answered(&p->isoc, &row->isoc, urb, &a);
+	end_unlinking(row, urb);
 	if (urb->known && deliver(urb, &a))
 		return;
 	urb_drop_data(urb);
 	urb_set_state(urb, URB_SETTLED);
 	advance(p, row);
 	kick(p, row);
+	if (unlinking)
+		renew_if_awaited(p, row);
 	if (isoc) {
 		lend(p, row);
 		kick(p, &p->rows.endpoints[0]);	/* where a call may have waited for it */
@@ -676,7 +759,7 @@ static void resend(struct port *p, struct row *row)
 		if (!send_urb(p, row, urb))
 			return;
 		if (urb->unlinked)
-			p->ops.unlink(urb, p->ops.user);
+			send_unlink(p, urb);
 	}
 }
 

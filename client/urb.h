@@ -52,6 +52,8 @@ struct urb {
 	uint8_t endpoint;		/* address; 0 for all of endpoint 0 */
 	bool in;			/* data comes from the device */
 	bool unlinked;
+	bool unlinking;			/* and the target has not answered that */
+	bool unlink_again;		/* it had no room for it */
 	bool known;			/* is in the table by id */
 	bool lent;			/* ISOC: the kernel was told that it is done */
 	bool begins;			/* ISOC: its driver had not, or had stopped */
