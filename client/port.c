@@ -248,6 +248,9 @@ size_t port_acks(struct port *p, struct port_ack *acks, bool all)
 					       ack_of(row) };
 		tell(p, row);
 	}
+	/* Of a RENEW that had to wait: what has room now goes behind it. */
+	if (n && p->up && p->blocked && !p->kicking)
+		p->ops.retry_in(0, p->ops.user);
 	return n;
 }
 
@@ -664,6 +667,8 @@ void port_retry(struct port *p)
 		}
 		kick(p, row);
 	}
+	if (p->blocked)
+		kick(p, &p->rows.endpoints[0]);
 }
 
 /* More than was asked for, or a count without its bytes. */

@@ -32,6 +32,7 @@ struct event {
 static struct event events[MAX];
 static size_t n_events, seen;
 static int submit_error;
+static bool renew_waits;	/* for one that is outstanding */
 static struct port *port;
 static struct port_ack acks[PORT_ACKS];
 static size_t n_acks;
@@ -80,7 +81,7 @@ static void on_unlink(struct urb *urb, void *user)
 static void on_renew(void *user)
 {
 	note(RENEWED);
-	n_acks = port_acks(port, acks, false);
+	n_acks = renew_waits ? 0 : port_acks(port, acks, false);
 }
 
 static void on_complete(const struct vhci_complete *done, void *user)
@@ -124,6 +125,7 @@ static void begin(uint32_t urbs, uint32_t bytes)
 	n_events = seen = 0;
 	n_acks = 0;
 	submit_error = 0;
+	renew_waits = false;
 	next_id = 1;
 	port = port_new(&window, &descriptors, &ops);
 	port_up(port);
@@ -298,6 +300,27 @@ static void test_numbers(void)
 	ok(is_completed(c, 0, 31) && nothing(), "OUT ends");
 	ok(port_stats(port)->bytes_in == 1024 && port_stats(port)->bytes_out == 31 &&
 	   port_outstanding(port) == 2, "counted");
+	end();
+}
+
+/* The acknowledgement that makes room has to wait for a RENEW before it. */
+static void test_late_renew(void)
+{
+	uint64_t id;
+
+	begin(2, 1 << 20);
+	renew_waits = true;
+	id = bulk_in(512);
+	bulk_in(512);
+	submit(0x02, USB_TRANSFER_BULK, 31, 0);
+	seen = n_events;
+	answer(id, 0, 512);
+	ok(is_completed(id, 0, 512) && is(RENEWED, 0) && nothing(),
+	   "no room before it was sent");
+	ok(port_acks(port, acks, false) == 1 && is(RETRY, 0) && nothing(),
+	   "it is sent");
+	port_retry(port);
+	ok(is_sent(0x02, 1, 0) && nothing(), "what waited follows");
 	end();
 }
 
@@ -822,6 +845,7 @@ int main(void)
 {
 	test_numbers();
 	test_window();
+	test_late_renew();
 	test_unlink();
 	test_stop();
 	test_stop_while_settling();
