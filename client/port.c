@@ -27,6 +27,13 @@
  *   while one of a row is not answered (`unlinking`), nothing more of the row
  *   is acknowledged.
  *
+ * Holding
+ *   Drivers take what they read in the order in which their URBs end. The
+ *   target ends those of an endpoint in order, but datagrams overtake one
+ *   another: so the answer of one that was executed is HELD until those before
+ *   it are answered, too. One that was cancelled is not, nor one that is
+ *   unlinked: its driver waits. Isochronous ones have their frames.
+ *
  * Lending
  *   The kernel may have isochronous OUT URBs back as soon as they fly (isoc.c).
  *   SET_INTERFACE and SET_CONFIGURATION, which would cancel them at the target,
@@ -408,6 +415,76 @@ static void kick(struct port *p, struct row *row)
 	p->kicking = false;
 }
 
+/* ---- answers ------------------------------------------------------------ */
+
+/* To the kernel. True: it stops its endpoint, and is to settle. */
+static bool deliver(struct urb *urb, const struct port_answer *a)
+{
+	struct port *p = urb->port;
+
+	if ((urb->kind == URB_CONTROL && urb->in && a->actual) ||
+	    (urb->kind == URB_SET_CONFIGURATION && !a->status))
+		p->ops.heard(urb->setup, a->data, a->actual, p->ops.user);
+	give_back(urb, a);
+	if (!urb_stops(urb, a->status, a->actual))
+		return false;
+	urb_drop_data(urb);
+	urb_set_state(urb, URB_ANSWERED);
+	TAILQ_INSERT_TAIL(&p->settling, urb, settling);
+	return true;
+}
+
+/* Has it no answer that ends it? */
+static bool is_owed(const struct urb *urb)
+{
+	return urb->state == URB_FLYING || urb->state == URB_DELAYED;
+}
+
+/* Was it executed, and so were those before it, which are not answered? */
+static bool overtook(const struct row *row, const struct urb *urb,
+		     const struct port_answer *a)
+{
+	const struct urb *before;
+
+	if (urb->kind == URB_ISOC || urb->unlinked || !urb->known)
+		return false;
+	if (!a->actual && (a->status == -ECONNRESET ||
+			   a->status == -ESHUTDOWN || a->status == -EINVAL))
+		return false;
+	before = TAILQ_FIRST(&row->flying);
+	while (before != urb && !is_owed(before))
+		before = TAILQ_NEXT(before, link);
+	return before != urb;
+}
+
+/* Its answer goes to the kernel now; it stays in its row. */
+static void finish(struct urb *urb, const struct port_answer *a)
+{
+	if (urb->known && deliver(urb, a))
+		return;
+	urb_drop_data(urb);
+	urb_set_state(urb, URB_SETTLED);
+}
+
+static void finish_held(struct urb *urb)
+{
+	finish(urb, urb->held);
+	urb_drop_held(urb);
+}
+
+/* Those that nothing before them is owed of. */
+static void release_held(struct row *row)
+{
+	struct urb *urb;
+
+	TAILQ_FOREACH(urb, &row->flying, link) {
+		if (is_owed(urb))
+			break;
+		if (urb->state == URB_HELD)
+			finish_held(urb);
+	}
+}
+
 /* ---- from the kernel ---------------------------------------------------- */
 
 /* In its row, behind the others. */
@@ -502,6 +579,12 @@ void port_unlink(struct port *p, uint64_t id)
 		give_back(urb, &cancelled);
 		urb_free(urb);
 		kick(p, row);
+	} else if (urb->state == URB_HELD) {
+		struct row *row = row_of(urb);
+
+		finish_held(urb);
+		advance(p, row);
+		kick(p, row);
 	} else {
 		send_unlink(p, urb);
 	}
@@ -520,10 +603,13 @@ static void forget_row(struct port *p, struct row *row)
 		if (!urb->known)
 			continue;
 		forget_id(p, urb);
-		if (!urb->unlinked)
+		if (urb->state == URB_HELD)
+			finish_held(urb);
+		else if (!urb->unlinked)
 			send_unlink(p, urb);
 		urb->unlinked = true;
 	}
+	advance(p, row);
 }
 
 void port_forget(struct port *p)
@@ -682,23 +768,6 @@ static bool is_impossible(const struct urb *urb, const struct port_answer *a)
 	       (urb->in && a->actual && !a->data);
 }
 
-/* To the kernel. True: it stops its endpoint, and is to settle. */
-static bool deliver(struct urb *urb, const struct port_answer *a)
-{
-	struct port *p = urb->port;
-
-	if ((urb->kind == URB_CONTROL && urb->in && a->actual) ||
-	    (urb->kind == URB_SET_CONFIGURATION && !a->status))
-		p->ops.heard(urb->setup, a->data, a->actual, p->ops.user);
-	give_back(urb, a);
-	if (!urb_stops(urb, a->status, a->actual))
-		return false;
-	urb_drop_data(urb);
-	urb_set_state(urb, URB_ANSWERED);
-	TAILQ_INSERT_TAIL(&p->settling, urb, settling);
-	return true;
-}
-
 void port_answered(struct urb *urb, const struct port_answer *answer)
 {
 	struct port *p = urb->port;
@@ -731,10 +800,10 @@ void port_answered(struct urb *urb, const struct port_answer *answer)
 	if (isoc)
 		isoc_answered(&p->isoc, &row->isoc, urb, &a);
 	end_unlinking(row, urb);
-	if (urb->known && deliver(urb, &a))
+	if (overtook(row, urb, &a) && urb_hold(urb, &a))
 		return;
-	urb_drop_data(urb);
-	urb_set_state(urb, URB_SETTLED);
+	finish(urb, &a);
+	release_held(row);
 	advance(p, row);
 	kick(p, row);
 	if (unlinking)
