@@ -48,10 +48,17 @@ void endpoint_init(struct endpoint *ep, uint8_t address,
 	ep->user = user;
 }
 
+static unsigned int *counter_of(const struct endpoint *ep,
+				const struct urb *urb)
+{
+	return urb->state == URB_STATE_FORBIDDEN ? &ep->window->unlinks :
+						   &ep->window->urbs;
+}
+
 static void remove_urb(struct endpoint *ep, struct urb *urb)
 {
 	TAILQ_REMOVE(&ep->row, urb, link);
-	ep->window->urbs--;
+	--*counter_of(ep, urb);
 	ep->window->bytes -= urb->length;
 	urb->endpoint = NULL;
 	urb_unref(urb);
@@ -85,7 +92,7 @@ static void insert_urb(struct endpoint *ep, struct urb *urb)
 	struct urb *before;
 
 	urb->endpoint = ep;
-	ep->window->urbs++;
+	++*counter_of(ep, urb);
 	ep->window->bytes += urb->length;
 	TAILQ_FOREACH_REVERSE(before, &ep->row, endpoint_row, link)
 		if (urb_after(urb->number, before->number))
@@ -108,6 +115,16 @@ static bool has_room(const struct endpoint *ep, uint32_t number, size_t bytes)
 		return true;
 	return w->urbs < w->max_urbs &&
 	       (bytes <= w->max_bytes && w->bytes <= w->max_bytes - bytes);
+}
+
+/*
+ * An early UNLINK does not wait for room: the caller acknowledges nothing more
+ * of the row before it is kept, and that may be what makes room.
+ */
+static bool has_room_to_forbid(const struct endpoint *ep, uint32_t number)
+{
+	return number == ep->acked + 1 ||
+	       ep->window->unlinks < ep->window->max_urbs;
 }
 
 /* Does this end stop the endpoint (usbip_submit, "Stop")? */
@@ -349,12 +366,13 @@ enum endpoint_taken endpoint_submit(struct endpoint *ep, struct urb *urb)
 		adopt_waiter(ep, seen, urb);
 		return ENDPOINT_TAKEN;
 	}
+	if (!has_room(ep, urb->number, urb->length)) {
+		urb_unref(urb);
+		return ENDPOINT_DELAY;
+	}
 	if (seen) {
 		forbidden = true;
 		remove_urb(ep, seen);
-	} else if (!has_room(ep, urb->number, urb->length)) {
-		urb_unref(urb);
-		return ENDPOINT_DELAY;
 	}
 
 	insert_urb(ep, urb);
@@ -414,15 +432,15 @@ enum endpoint_taken endpoint_unlink(struct endpoint *ep, uint32_t number)
 	if (!urb) {
 		if (number - ep->acked > ep->window->max_urbs)
 			return ENDPOINT_INVAL;
-		if (!has_room(ep, number, 0))
+		if (!has_room_to_forbid(ep, number))
 			return ENDPOINT_DELAY;
 		urb = urb_new();
 		if (!urb)
 			return ENDPOINT_DELAY;
 		urb->address = ep->address;
 		urb->number = number;
-		insert_urb(ep, urb);
 		urb_set_state(urb, URB_STATE_FORBIDDEN);
+		insert_urb(ep, urb);
 		endpoint_run(ep);
 		return ENDPOINT_TAKEN;
 	}

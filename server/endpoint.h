@@ -34,6 +34,7 @@ static inline uint8_t endpoint_row_address(unsigned int row)
 /* What all rows of a session have together; see usbip_claim_ok. */
 struct endpoint_window {
 	unsigned int max_urbs, urbs;
+	unsigned int unlinks;		/* early ones, as many again at most */
 	size_t max_bytes, bytes;
 };
 
