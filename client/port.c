@@ -214,13 +214,15 @@ static bool fits(const struct port *p, const struct row *row,
 	uint32_t urbs = p->used_urbs;
 	uint64_t bytes = p->used_bytes;
 
+	/* Else what never ends on one endpoint might stop another, or the call
+	 * that is to end it. The target lets the first of a row in. */
+	if (TAILQ_EMPTY(&row->flying))
+		return true;
 	/* What the submit itself acknowledges leaves before it comes in. */
 	if (!row->n_unlinking) {
 		urbs -= row->ackable_urbs;
 		bytes -= row->ackable_bytes;
 	}
-	if (!urbs)
-		return true;
 	return urbs < p->window.urbs &&
 	       bytes + urb->length <= p->window.bytes;
 }
