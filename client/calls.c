@@ -533,16 +533,24 @@ static void unlinked(const struct rpc_err *err, void *user)
 {
 	struct call *call = user;
 	struct session *session = call->calls->session;
+	usbip_stat stat = call->res.stat.status;
 
 	/* What it did is told by the answer of the submit. */
-	if (err->re_status == RPC_SUCCESS &&
-	    status_ends_session(call->res.stat.status))
-		session_end(session, call->res.stat.status);
+	if (err->re_status == RPC_SUCCESS) {
+		if (status_ends_session(stat))
+			session_end(session, stat);
+		else
+			port_unlinked(call->port, &call->unlinks,
+				      stat == USBIP_OK);
+	}
 	calls_give(call);
 }
 
 void calls_unlink(struct calls *calls, struct urb *urb)
 {
+	const struct port_number of = {
+		urb->endpoint, urb->stream, urb->number,
+	};
 	struct rpcclnt *clnt = session_clnt(calls->session);
 	usbip_urb args = {
 		.session = session_handle(calls->session),
@@ -556,9 +564,12 @@ void calls_unlink(struct calls *calls, struct urb *urb)
 		return;
 	call = take_call(calls, NULL);
 	if (!call) {
-		log_warning("out of memory: an URB is not cancelled");
+		log_warning("out of memory: an URB is not cancelled yet");
+		port_unlinked(urb->port, &of, false);
 		return;
 	}
+	call->port = urb->port;
+	call->unlinks = of;
 	rpcclnt_next(clnt, 0, unlinked, call);
 	rpcclnt_how(clnt, RPCCLNT_PROMPT);
 	/* If it can not be sent, the port sends it again on the next one. */

@@ -21,6 +21,8 @@ struct call {
 	struct calls *calls;
 	struct urb *urb;		/* ISOC: NULL when it was given up */
 	uint32_t acked;			/* as it was sent */
+	struct port *port;		/* UNLINK */
+	struct port_number unlinks;	/* that */
 	bool state_call, isoc;		/* which of the results */
 	bool in_pieces;
 	uint64_t overtaken;		/* ISOC: when, in ms; 0: not */

@@ -57,6 +57,13 @@ struct port_ack {
 	uint32_t acked;
 };
 
+/* Of an URB that was sent. */
+struct port_number {
+	uint8_t endpoint;
+	uint16_t stream;
+	uint32_t number;
+};
+
 struct port_stats {
 	uint64_t urbs_in, urbs_out;	/* ended, by direction of their data */
 	uint64_t bytes_in, bytes_out;
@@ -120,6 +127,8 @@ void port_settled(struct port *port);
 
 /* A FLYING urb was answered. May end its life. */
 void port_answered(struct urb *urb, const struct port_answer *answer);
+/* ops->unlink() was answered; not taken: it came too early to be kept. */
+void port_unlinked(struct port *port, const struct port_number *of, bool taken);
 void port_retry(struct port *port);
 /*
  * The connection is lost: what flies stays, nothing is sent. It is back, and

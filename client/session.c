@@ -270,7 +270,8 @@ static void renewed(const struct rpc_err *err, void *user)
 		return;
 	if (err->re_status == RPC_TIMEDOUT && s->state == SESSION_UP &&
 	    pulse_is_there(&s->pulse)) {
-		session_renew(s);
+		/* it may never have come, with what it acknowledged */
+		send_renew(s, true);
 		return;
 	}
 	if (err->re_status != RPC_SUCCESS) {
