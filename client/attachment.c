@@ -398,12 +398,14 @@ static void session_claimed(void *user)
 	device = session_device(a->session);
 	failure_set(&f, FAILURE_OTHER, "out of memory");
 	a->port = port_new(&device->window, &device->descriptors, &ops);
-	a->calls = calls_new(a->session);
+	a->calls = calls_new(a->session, a->config.base);
 	if (!a->port || !a->calls || attachment_take_number(a, &f)) {
 		attachment_lose(a, &f);
 		return;
 	}
 	port_set_isoc(a->port, device->speed, a->config.isoc_ms);
+	if (a->config.udp)
+		port_limit_isoc(a->port);
 	port_up(a->port);
 	r = attachment_plug(a, &f);
 	if (r == -EAGAIN && a->told)
@@ -432,6 +434,7 @@ static void session_lost(void *user)
 {
 	struct attachment *a = user;
 
+	calls_down(a->calls);
 	port_down(a->port);
 	if (a->state == ATTACHMENT_ATTACHED)
 		attachment_set_state(a, ATTACHMENT_HELD);
@@ -492,6 +495,7 @@ int attachment_claim(struct attachment *a, struct session **sp,
 		.base = a->config.base,
 		.host = a->config.host,
 		.device = a->config.device,
+		.udp = a->config.udp,
 		.tcp_port = a->config.tcp_port,
 		.timeout_ms = timeout_ms,
 		.claimed = session_claimed,
@@ -596,6 +600,7 @@ json_t *attachment_status(const struct attachment *a)
 		.since = a->since,
 		.state = state_str(a->state),
 		.session = session_state_str(session_state(a->session)),
+		.transport = a->config.udp ? "udp" : "tcp",
 		.contact = contact,
 		.reconnects = a->reconnects + contact->returns,
 		.waits_since = a->state == ATTACHMENT_WAITING ?

@@ -31,7 +31,9 @@ enum attachment_state {
 struct attachment_config {
 	struct event_base *base;
 	const char *host, *device;	/* must live as long */
-	uint16_t tcp_port;		/* of the target; 0: by rpcbind */
+	bool udp;			/* else TCP */
+	uint16_t tcp_port;		/* of the target, or UDP's; 0: by
+					 * rpcbind */
 	int port;			/* its number here; -1: the lowest free */
 	unsigned int isoc_ms;		/* isochronous OUT kept ahead: isoc.c */
 	unsigned int timeout_ms;	/* until it is attached */

@@ -118,6 +118,8 @@ static void begin_waiting(struct attachment *a, unsigned int ms)
 	a->reset_id = 0;
 	event_del(a->again);
 	event_del(a->retry);
+	if (a->calls)
+		calls_down(a->calls);
 	if (a->port)
 		port_down(a->port);
 	attachment_unplug(a);

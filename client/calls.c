@@ -6,13 +6,14 @@
  * reply's record), but for the packets of isochronous ones. Calls that have
  * ended are kept in `spare` for the next ones.
  */
-#include "client/calls.h"
+#include "client/calls_impl.h"
 
 #include <errno.h>
+#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
+#include "client/pieces.h"
 #include "client/rows.h"
 #include "client/session.h"
 #include "client/status.h"
@@ -20,35 +21,18 @@
 #include "common/log.h"
 #include "common/rpcclnt.h"
 
-struct call {
-	STAILQ_ENTRY(call) link;	/* of spare */
-	struct calls *calls;
-	struct urb *urb;
-	bool state_call, isoc;		/* which of the results */
-	union {
-		usbip_transfer_res transfer;
-		usbip_isoc_res isoc;
-		usbip_state_res state;
-		usbip_stat_res stat;
-	} res;
-};
-
-STAILQ_HEAD(call_list, call);
-
-struct calls {
-	struct session *session;
-	struct call_list spare;
-	struct vhci_packet packets[VHCI_PACKETS_MAX];	/* of a reply */
-};
-
-struct calls *calls_new(struct session *session)
+struct calls *calls_new(struct session *session, struct event_base *base)
 {
 	struct calls *calls = calloc(1, sizeof(*calls));
 
 	if (!calls)
 		return NULL;
 	calls->session = session;
+	calls->base = base;
 	STAILQ_INIT(&calls->spare);
+	TAILQ_INIT(&calls->hauling);
+	if (calls_init_isoc(calls))
+		return calls_free(calls);
 	return calls;
 }
 
@@ -58,6 +42,9 @@ struct calls *calls_free(struct calls *calls)
 
 	if (!calls)
 		return NULL;
+	calls_down(calls);
+	if (calls->overdue)
+		event_free(calls->overdue);
 	while ((call = STAILQ_FIRST(&calls->spare))) {
 		STAILQ_REMOVE_HEAD(&calls->spare, link);
 		free(call);
@@ -82,10 +69,12 @@ static struct call *take_call(struct calls *calls, struct urb *urb)
 	return call;
 }
 
-static void give_call(struct call *call)
+void calls_give(struct call *call)
 {
-	if (call->isoc)
+	if (call->isoc) {
 		xdr_free((xdrproc_t)xdr_usbip_isoc_res, (char *)&call->res.isoc);
+		TAILQ_REMOVE(&call->calls->isocs, call, busy);
+	}
 	STAILQ_INSERT_HEAD(&call->calls->spare, call, link);
 }
 
@@ -164,11 +153,27 @@ static void soften(const struct urb *urb, usbip_stat stat, struct port_answer *a
 		a->status = -EPIPE;
 }
 
-static void answered(const struct rpc_err *err, void *user)
+/* From an answer: the port's, or the data of it is yet to be fetched. */
+static void take_answer(struct call *call, usbip_stat stat,
+			struct port_answer *a)
 {
-	struct call *call = user;
-	struct session *session = call->calls->session;
 	struct urb *urb = call->urb;
+
+	if (call->in_pieces && urb->in && stat == USBIP_OK && a->actual &&
+	    a->actual <= urb->length) {
+		if (!calls_haul(call, a->actual))
+			return;
+		*a = (struct port_answer){ .status = -ENOMEM };
+	}
+	soften(urb, stat, a);
+	port_answered(urb, a);
+	/* Not before: what data points to might be written to otherwise. */
+	calls_give(call);
+}
+
+void calls_take(struct call *call, bool kept)
+{
+	struct session *session = call->calls->session;
 	struct port_answer a = {
 		.keep = keep_record,
 		.unkeep = rpcclnt_unkeep,
@@ -176,33 +181,78 @@ static void answered(const struct rpc_err *err, void *user)
 	};
 	usbip_stat stat;
 
-	/* The connection ended: the port sends it again on another. */
-	if (err->re_status == RPC_CANTRECV) {
-		give_call(call);
-		return;
-	}
-	if (err->re_status != RPC_SUCCESS) {
-		log_error("the target refuses a call: %s",
-			  clnt_sperrno(err->re_status));
-		a.verdict = PORT_BROKEN;
-		give_call(call);
-		port_answered(urb, &a);
-		return;
-	}
-	session_heard(session);
 	/* Without a connection nothing can be kept: copied, then. */
-	if (!a.keep_arg)
+	if (!a.keep_arg || kept)
 		a.keep = NULL;
 	stat = read_result(call, &a);
-	if (status_ends_session(stat)) {
-		give_call(call);
-		session_end(session, stat);
+	if (!status_ends_session(stat)) {
+		take_answer(call, stat, &a);
 		return;
 	}
-	soften(urb, stat, &a);
-	port_answered(urb, &a);
-	/* Not before: what data points to might be written to otherwise. */
-	give_call(call);
+	calls_give(call);
+	session_end(session, stat);
+}
+
+static void read_answer(struct call *call)
+{
+	struct calls *calls = call->calls;
+	bool isoc = call->isoc;
+
+	session_heard(calls->session);
+	if (isoc && !calls_in_turn(call))
+		return;
+	calls_take(call, false);
+	if (isoc)
+		calls_go_on(calls);
+}
+
+static int send_call(struct call *call, struct rpcclnt *clnt);
+
+/* It does not fit any more, and goes in pieces now; or there is no connection,
+ * and the port sends it on another. */
+static void send_again(struct call *call)
+{
+	struct rpcclnt *clnt = session_clnt(call->calls->session);
+
+	if (!clnt || send_call(call, clnt))
+		calls_give(call);
+}
+
+static void answered(const struct rpc_err *err, void *user)
+{
+	static const struct port_answer broken = { .verdict = PORT_BROKEN };
+	struct call *call = user;
+	struct calls *calls = call->calls;
+	struct urb *urb = call->urb;
+
+	calls_drop_haul(call);
+	switch (err->re_status) {
+	case RPC_SUCCESS:
+		if (urb) {
+			read_answer(call);
+			return;
+		}
+		session_heard(calls->session);
+		break;		/* was given up */
+	case RPC_CANTRECV:
+		break;		/* the port sends it again on another connection */
+	case RPC_CANTSEND:	/* the way has become narrower */
+		send_again(call);
+		return;
+	case RPC_TIMEDOUT:
+		if (urb)
+			calls_lose(call);
+		calls_give(call);
+		calls_go_on(calls);
+		return;
+	default:
+		log_error("the target refuses a call: %s",
+			  clnt_sperrno(err->re_status));
+		calls_give(call);
+		port_answered(urb, &broken);
+		return;
+	}
+	calls_give(call);
 }
 
 /* ---- arguments ---------------------------------------------------------- */
@@ -227,12 +277,14 @@ static usbip_submit make_submit(const struct calls *calls,
 	return s;
 }
 
-static usbip_buffer make_buffer(const struct urb *urb)
+static usbip_buffer make_buffer(const struct call *call)
 {
+	const struct urb *urb = call->urb;
 	usbip_buffer b = { .type = USBIP_BUFFER_OUT };
 
-	if (urb->in) {
-		b.type = USBIP_BUFFER_IN;
+	if (call->in_pieces || urb->in) {
+		b.type = !call->in_pieces ? USBIP_BUFFER_IN :
+			 urb->in ? USBIP_BUFFER_FETCHED : USBIP_BUFFER_STAGED;
 		b.usbip_buffer_u.length = urb->length;
 	} else {
 		b.usbip_buffer_u.data.usbip_data_len = urb->length;
@@ -248,7 +300,7 @@ static enum clnt_stat call_control(struct call *call,
 {
 	usbip_control_args args = {
 		.submit = *submit,
-		.buffer = make_buffer(call->urb),
+		.buffer = make_buffer(call),
 	};
 
 	memcpy(args.setup, call->urb->setup, sizeof(args.setup));
@@ -261,7 +313,7 @@ static enum clnt_stat call_bulk(struct call *call,
 {
 	usbip_bulk_args args = {
 		.submit = *submit,
-		.buffer = make_buffer(call->urb),
+		.buffer = make_buffer(call),
 	};
 
 	return usbip_bulk_1(&args, &call->res.transfer, clnt);
@@ -274,7 +326,7 @@ static enum clnt_stat call_interrupt(struct call *call,
 	usbip_interrupt_args args = {
 		.submit = *submit,
 		.interval = call->urb->interval,
-		.buffer = make_buffer(call->urb),
+		.buffer = make_buffer(call),
 	};
 
 	return usbip_interrupt_1(&args, &call->res.transfer, clnt);
@@ -290,7 +342,7 @@ static enum clnt_stat call_isoc(struct call *call,
 		.interval = urb->interval,
 		.start_frame = urb->start_frame,
 		.packets = { urb->n_packets, urb->lengths },
-		.buffer = make_buffer(urb),
+		.buffer = make_buffer(call),
 	};
 
 	return usbip_isoc_1(&args, &call->res.isoc, clnt);
@@ -428,46 +480,77 @@ static const struct {
 	[URB_RESUME] = { call_resume, true },
 };
 
+static int send_call(struct call *call, struct rpcclnt *clnt)
+{
+	struct urb *urb = call->urb;
+	usbip_submit submit = make_submit(call->calls, urb, call->acked);
+	bool once = call->isoc && rpcclnt_is_dgram(clnt);
+
+	if (call->state_call)
+		submit.pipe = 0;
+	else if (!call->isoc)
+		call->in_pieces = !pieces_needless(urb, rpcclnt_room(clnt));
+	/* Without a time-out: a device may take as long as it likes. That the
+	 * target is there at all is what RENEW finds out. */
+	rpcclnt_next(clnt, once ? urb->patience_ms : 0, answered, call);
+	if (once)
+		rpcclnt_how(clnt, RPCCLNT_ONCE);
+	switch (kinds[urb->kind].call(call, &submit, rpcclnt_handle(clnt))) {
+	case RPC_SUCCESS:
+		if (call->in_pieces && !urb->in)
+			calls_stage(call);
+		return 0;
+	case RPC_CANTSEND:
+		return -ENOTCONN;
+	default:
+		return -EIO;
+	}
+}
+
 int calls_submit(struct calls *calls, struct urb *urb, uint32_t acked)
 {
 	struct rpcclnt *clnt = session_clnt(calls->session);
-	usbip_submit submit = make_submit(calls, urb, acked);
-	enum clnt_stat stat;
 	struct call *call;
+	int r;
 
 	if (!clnt)
 		return -ENOTCONN;
 	call = take_call(calls, urb);
 	if (!call)
 		return -ENOMEM;
+	call->acked = acked;
 	call->state_call = kinds[urb->kind].state;
 	call->isoc = urb->kind == URB_ISOC;
-	if (call->state_call)
-		submit.pipe = 0;
-	/* Without a time-out: a device may take as long as it likes. That the
-	 * target is there at all is what RENEW finds out. */
-	rpcclnt_next(clnt, 0, answered, call);
-	stat = kinds[urb->kind].call(call, &submit, rpcclnt_handle(clnt));
-	if (stat == RPC_SUCCESS)
-		return 0;
-	give_call(call);
-	return stat == RPC_CANTSEND ? -ENOTCONN : -EIO;
+	if (call->isoc)
+		TAILQ_INSERT_TAIL(&calls->isocs, call, busy);
+	r = send_call(call, clnt);
+	if (r)
+		calls_give(call);
+	return r;
 }
 
 static void unlinked(const struct rpc_err *err, void *user)
 {
 	struct call *call = user;
 	struct session *session = call->calls->session;
+	usbip_stat stat = call->res.stat.status;
 
 	/* What it did is told by the answer of the submit. */
-	if (err->re_status == RPC_SUCCESS &&
-	    status_ends_session(call->res.stat.status))
-		session_end(session, call->res.stat.status);
-	give_call(call);
+	if (err->re_status == RPC_SUCCESS) {
+		if (status_ends_session(stat))
+			session_end(session, stat);
+		else
+			port_unlinked(call->port, &call->unlinks,
+				      stat == USBIP_OK);
+	}
+	calls_give(call);
 }
 
 void calls_unlink(struct calls *calls, struct urb *urb)
 {
+	const struct port_number of = {
+		urb->endpoint, urb->stream, urb->number,
+	};
 	struct rpcclnt *clnt = session_clnt(calls->session);
 	usbip_urb args = {
 		.session = session_handle(calls->session),
@@ -481,11 +564,15 @@ void calls_unlink(struct calls *calls, struct urb *urb)
 		return;
 	call = take_call(calls, NULL);
 	if (!call) {
-		log_warning("out of memory: an URB is not cancelled");
+		log_warning("out of memory: an URB is not cancelled yet");
+		port_unlinked(urb->port, &of, false);
 		return;
 	}
+	call->port = urb->port;
+	call->unlinks = of;
 	rpcclnt_next(clnt, 0, unlinked, call);
+	rpcclnt_how(clnt, RPCCLNT_PROMPT);
 	/* If it can not be sent, the port sends it again on the next one. */
 	if (usbip_unlink_1(&args, &call->res.stat, rpcclnt_handle(clnt)))
-		give_call(call);
+		calls_give(call);
 }

@@ -8,11 +8,12 @@
 #include <stdint.h>
 
 struct calls;
+struct event_base;
 struct session;
 struct urb;
 
 /* NULL: out of memory. The session must live as long. */
-struct calls *calls_new(struct session *session);
+struct calls *calls_new(struct session *session, struct event_base *base);
 /* Only after the session: its connection may hold calls. NULL is fine. */
 struct calls *calls_free(struct calls *calls);
 
@@ -23,5 +24,7 @@ struct calls *calls_free(struct calls *calls);
  */
 int calls_submit(struct calls *calls, struct urb *urb, uint32_t acked);
 void calls_unlink(struct calls *calls, struct urb *urb);
+/* The session's connection is lost: what is under way on it will not end. */
+void calls_down(struct calls *calls);
 
 #endif

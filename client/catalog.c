@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -104,15 +103,32 @@ static void ask_page(struct catalog_query *q, uint64_t cookie)
 
 	memset(&q->res, 0, sizeof(q->res));
 	rpcclnt_next(q->clnt, deadline_left(q->end), page_came, q);
+	rpcclnt_how(q->clnt, RPCCLNT_PROVED);
 	err.re_status = usbip_list_1(&args, &q->res, rpcclnt_handle(q->clnt));
 	if (err.re_status != RPC_SUCCESS)
 		page_came(&err, q);
 }
 
+static void proved(const struct rpc_err *err, void *user)
+{
+	if (err->re_status == RPC_SUCCESS)
+		ask_page(user, 0);
+	else
+		page_came(err, user);
+}
+
 void catalog_ask(struct catalog_query *q)
 {
+	struct rpc_err err = { .re_status = RPC_SUCCESS };
+
 	q->end = deadline_in(q->timeout_ms);
-	ask_page(q, 0);
+	if (!rpcclnt_is_dgram(q->clnt)) {
+		ask_page(q, 0);
+		return;
+	}
+	err.re_status = rpcclnt_prove(q->clnt, deadline_left(q->end), proved, q);
+	if (err.re_status != RPC_SUCCESS)
+		page_came(&err, q);
 }
 
 /* ---- the whole way, waited for ------------------------------------------- */
@@ -154,6 +170,7 @@ static void connected(int fd, const struct resolver_addr *addr, void *user)
 		.vers = USBIP_V1,
 		.record_max = CATALOG_RECORD_MAX,
 		.closed = closed,
+		.interim = status_is_interim,
 		.user = f,
 	};
 	int r = rpcclnt_new(&f->query.clnt, fd, &config);
@@ -172,8 +189,9 @@ static void not_connected(const struct failure *why, void *user)
 	listed(why, user);
 }
 
-int catalog_fetch(struct catalog *c, const char *host, uint16_t tcp_port,
-		  unsigned int timeout_s, struct failure *failure)
+int catalog_fetch(struct catalog *c, const char *host, bool udp,
+		  uint16_t tcp_port, unsigned int timeout_s,
+		  struct failure *failure)
 {
 	struct fetch f = {
 		.base = event_base_new(),
@@ -189,6 +207,7 @@ int catalog_fetch(struct catalog *c, const char *host, uint16_t tcp_port,
 	const struct target_config config = {
 		.base = f.base,
 		.host = host,
+		.udp = udp,
 		.port = tcp_port,
 		.timeout_ms = timeout_s * 1000,
 		.connected = connected,

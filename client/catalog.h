@@ -5,6 +5,7 @@
 #ifndef USBIP_CLIENT_CATALOG_H
 #define USBIP_CLIENT_CATALOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,15 +38,17 @@ struct catalog_query {
 	uint64_t end;			/* see deadline.h */
 };
 
-/* The rest of q is set; it lives until `done`. */
+/* The rest of q is set; it lives until `done`. Over datagrams the address is
+ * proved before (see rpcclnt_prove()). */
 void catalog_ask(struct catalog_query *q);
 
 /*
- * Ask `host` (at tcp_port; 0: where rpcbind says) and wait, timeout_s for all
- * of it. 0, and *c is to be freed by catalog_deinit(); -1, and *f says why.
+ * Ask `host` (at tcp_port, or with `udp` that one; 0: where rpcbind says) and
+ * wait, timeout_s for all of it. 0, and *c is to be freed by catalog_deinit(); -1, and *f says why.
  */
-int catalog_fetch(struct catalog *c, const char *host, uint16_t tcp_port,
-		  unsigned int timeout_s, struct failure *f);
+int catalog_fetch(struct catalog *c, const char *host, bool udp,
+		  uint16_t tcp_port, unsigned int timeout_s,
+		  struct failure *f);
 void catalog_deinit(struct catalog *c);
 
 /* By bus id; NULL: not there. */

@@ -22,15 +22,16 @@ unsigned int claim_lease(unsigned int told)
 	return told < 1 ? 1 : told < LEASE_MAX ? told : LEASE_MAX;
 }
 
-static int copy_bytes(uint8_t **bytesp, size_t *lenp, const usbip_descriptor *d)
+static int copy_bytes(uint8_t **bytesp, size_t *lenp, const void *bytes,
+		      size_t len)
 {
-	*bytesp = malloc(d->usbip_descriptor_len + 1);
+	*bytesp = malloc(len + 1);
 	if (!*bytesp)
 		return -ENOMEM;
-	if (!d->usbip_descriptor_len)
+	if (!len)
 		return 0;
-	memcpy(*bytesp, d->usbip_descriptor_val, d->usbip_descriptor_len);
-	*lenp = d->usbip_descriptor_len;
+	memcpy(*bytesp, bytes, len);
+	*lenp = len;
 	return 0;
 }
 
@@ -53,12 +54,68 @@ int claim_learn(struct claim_device *d, const usbip_claim_ok *ok)
 			     ok->data_max : USBIP_DATA_MAX;
 	memcpy(a->device, ok->device, sizeof(a->device));
 	for (u_int i = 0; i < ok->configs.configs_len; i++) {
+		const usbip_descriptor *c = &ok->configs.configs_val[i];
+
 		if (copy_bytes(&a->configs[i].bytes, &a->configs[i].len,
-			       &ok->configs.configs_val[i]))
+			       c->usbip_descriptor_val, c->usbip_descriptor_len))
 			return -ENOMEM;
 		a->n_configs++;
 	}
-	return copy_bytes(&a->bos.bytes, &a->bos.len, &ok->bos);
+	return copy_bytes(&a->bos.bytes, &a->bos.len,
+			  ok->bos.usbip_descriptor_val,
+			  ok->bos.usbip_descriptor_len);
+}
+
+/* How many the device says that it has, as far as they are told. */
+static size_t n_configs(const uint8_t device[USB_DEVICE_DESC_SIZE])
+{
+	uint8_t n = device[17];		/* bNumConfigurations */
+
+	return n < USBIP_CONFIGS_MAX ? n : USBIP_CONFIGS_MAX;
+}
+
+bool claim_is_cut(const usbip_claim_ok *ok)
+{
+	return !ok->configs.configs_len &&
+	       n_configs((const uint8_t *)ok->device);
+}
+
+/* wTotalLength of what is there; 0: it is none of that type, or is cut. */
+static size_t total_length(uint8_t type, const uint8_t *bytes, size_t len)
+{
+	size_t total = len < 4 || bytes[1] != type ? 0 : usb_get16(bytes + 2);
+
+	return total >= 4 && total <= len ? total : 0;
+}
+
+int claim_take_descriptors(struct claim_device *d, const uint8_t *bytes,
+			   size_t len)
+{
+	struct answer_descriptors *a = &d->descriptors;
+	size_t at = sizeof(a->device), total;
+
+	if (len < at || memcmp(bytes, a->device, at))
+		return -EPROTO;
+	for (size_t i = 0; i < n_configs(a->device); i++, at += total) {
+		total = total_length(USB_DESC_CONFIGURATION, bytes + at,
+				     len - at);
+		/* one that the device did not give is not there */
+		if (!total && i)
+			break;
+		if (!total)
+			return -EPROTO;
+		if (copy_bytes(&a->configs[i].bytes, &a->configs[i].len,
+			       bytes + at, total))
+			return -ENOMEM;
+		a->n_configs++;
+	}
+	if (at == len)
+		return 0;
+	total = total_length(USB_DESC_BOS, bytes + at, len - at);
+	if (!total)
+		return -EPROTO;
+	free(a->bos.bytes);
+	return copy_bytes(&a->bos.bytes, &a->bos.len, bytes + at, total);
 }
 
 /* "3-1 3-2": the bus ids that an ambiguous name may mean. */

@@ -6,6 +6,8 @@
 #ifndef USBIP_CLIENT_CLAIM_H
 #define USBIP_CLIENT_CLAIM_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "client/answer.h"
@@ -28,6 +30,15 @@ struct claim_device {
  * then is freed by answer_descriptors_deinit().
  */
 int claim_learn(struct claim_device *d, const usbip_claim_ok *ok);
+/* Were the configurations left out, as the answer had no room? */
+bool claim_is_cut(const usbip_claim_ok *ok);
+/*
+ * Take them, and BOS, out of what FETCH brought: the descriptors of the device
+ * (18 bytes), of each configuration, and of BOS, one behind the other. -EPROTO,
+ * -ENOMEM, as of claim_learn().
+ */
+int claim_take_descriptors(struct claim_device *d, const uint8_t *bytes,
+			   size_t len);
 /* A lease as the target told it, in bounds. */
 unsigned int claim_lease(unsigned int told);
 /* Explain any other answer. */

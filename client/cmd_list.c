@@ -20,17 +20,21 @@ static const char usage[] =
 "  -r, --remote HOST    the target\n"
 "      --tcp-port N     the target's service is at this TCP port: do not ask\n"
 "                       rpcbind\n"
+"      --udp            ask by datagrams\n"
+"      --udp-port N     the same, and the service is at this UDP port\n"
 "      --timeout S      give up after S seconds (10)\n"
 "  -w, --watch          go on, and show what happens until Ctrl-C\n"
 "      --json           for programs\n"
 "  -d, --debug TAGS     log more: rpc,net,session,device,urb,port or all\n"
 "  -h, --help           show this\n";
 
-enum { OPT_TCP_PORT = 256, OPT_TIMEOUT, OPT_JSON };
+enum { OPT_TCP_PORT = 256, OPT_UDP, OPT_UDP_PORT, OPT_TIMEOUT, OPT_JSON };
 
 static const struct option options[] = {
 	{ "remote", required_argument, NULL, 'r' },
 	{ "tcp-port", required_argument, NULL, OPT_TCP_PORT },
+	{ "udp", no_argument, NULL, OPT_UDP },
+	{ "udp-port", required_argument, NULL, OPT_UDP_PORT },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "watch", no_argument, NULL, 'w' },
 	{ "json", no_argument, NULL, OPT_JSON },
@@ -41,7 +45,8 @@ static const struct option options[] = {
 
 struct list_options {
 	const char *host;
-	unsigned int tcp_port;
+	bool udp;
+	unsigned int tcp_port;		/* or UDP's */
 	unsigned int timeout_s;
 	bool watch, json;
 };
@@ -51,7 +56,7 @@ static int list_once(const struct list_options *o)
 	struct catalog catalog;
 	struct failure f;
 
-	if (catalog_fetch(&catalog, o->host, (uint16_t)o->tcp_port,
+	if (catalog_fetch(&catalog, o->host, o->udp, (uint16_t)o->tcp_port,
 			  o->timeout_s, &f))
 		return command_fail(&f);
 	if (o->json)
@@ -125,6 +130,7 @@ static bool begin_watch(struct list_watch *w)
 	const struct monitor_config config = {
 		.base = w->base,
 		.host = w->options->host,
+		.udp = w->options->udp,
 		.tcp_port = (uint16_t)w->options->tcp_port,
 		.timeout_ms = w->options->timeout_s * 1000,
 		.listed = show_list,
@@ -178,6 +184,14 @@ static int take_option(int opt, struct list_options *o,
 	case OPT_TCP_PORT:
 		if (command_number(optarg, 1, 65535, &o->tcp_port))
 			return 1 + command_misuse(self, "--tcp-port: 1 to 65535");
+		return 0;
+	case OPT_UDP:
+		o->udp = true;
+		return 0;
+	case OPT_UDP_PORT:
+		if (command_number(optarg, 1, 65535, &o->tcp_port))
+			return 1 + command_misuse(self, "--udp-port: 1 to 65535");
+		o->udp = true;
 		return 0;
 	case OPT_TIMEOUT:
 		if (command_number(optarg, 1, 3600, &o->timeout_s))

@@ -72,6 +72,7 @@ static void print_since(const json_t *o)
 static void print_connection(const json_t *o)
 {
 	const json_t *c = json_object_get(o, "connection");
+	const char *over = string_at(o, "transport");
 	char span[32], left[32];
 
 	text_duration(number_at(c, "seconds"), span, sizeof(span));
@@ -79,10 +80,11 @@ static void print_connection(const json_t *o)
 	if (!json_is_object(c))
 		printf("; session %s", string_at(o, "session"));
 	else if (json_is_true(json_object_get(c, "up")))
-		printf("; connected for %s", span);
+		printf("; connected over %s for %s", over, span);
 	else
-		printf("; reconnecting for %s (%" PRIu64 " attempts), lease "
-		       "left: %s", span, number_at(c, "attempts"), left);
+		printf("; reconnecting over %s for %s (%" PRIu64 " attempts), "
+		       "lease left: %s", over, span, number_at(c, "attempts"),
+		       left);
 	printf(", %" PRIu64 " reconnects\n", number_at(o, "reconnects"));
 }
 
@@ -111,11 +113,13 @@ static void print_isoc(const json_t *isoc)
 	if (!number_at(isoc, "in") && !number_at(isoc, "out"))
 		return;
 	printf("    isochronous: in %" PRIu64 " packets, out %" PRIu64 "; %"
-	       PRIu64 " failed, %" PRIu64 " late, %" PRIu64 " dropped, %" PRIu64
-	       " gaps; buffer %" PRIu64 " of %" PRIu64 " ms\n",
+	       PRIu64 " failed, %" PRIu64 " late, %" PRIu64 " lost, %" PRIu64
+	       " dropped, %" PRIu64 " gaps; buffer %" PRIu64 " of %" PRIu64
+	       " ms\n",
 	       number_at(isoc, "in"), number_at(isoc, "out"),
 	       number_at(isoc, "failed"), number_at(isoc, "late"),
-	       number_at(isoc, "dropped"), number_at(isoc, "gaps"),
+	       number_at(isoc, "lost"), number_at(isoc, "dropped"),
+	       number_at(isoc, "gaps"),
 	       number_at(isoc, "ahead_ms"), number_at(isoc, "buffer_ms"));
 }
 

@@ -162,6 +162,7 @@ static void run(struct helper *h)
 		.base = h->base,
 		.host = o->host,
 		.device = o->device,
+		.udp = o->udp,
 		.tcp_port = o->tcp_port,
 		.port = o->port,
 		.isoc_ms = o->isoc_ms,

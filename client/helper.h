@@ -12,7 +12,9 @@
 
 struct helper_options {
 	const char *host, *device;
-	uint16_t tcp_port;		/* of the target; 0: by rpcbind */
+	bool udp;			/* else TCP */
+	uint16_t tcp_port;		/* of the target, or UDP's; 0: by
+					 * rpcbind */
 	int port;			/* its number here; -1: the lowest free */
 	unsigned int isoc_ms;		/* as in attachment_config */
 	unsigned int timeout_s;

@@ -27,7 +27,8 @@
  * Gaps
  *   The target tells the frame that each URB began in, which is where the one
  *   before it ended, unless the endpoint had run dry. That is no gap where
- *   the driver itself had stopped: by an unlink, or a device-state call.
+ *   the driver itself had stopped: by an unlink, or a device-state call. Where
+ *   an answer was lost, the next one can not be compared.
  */
 #include "client/isoc.h"
 
@@ -44,6 +45,9 @@ struct isoc_kept {
 	uint32_t actual, n_packets;
 	struct vhci_packet rest[];
 };
+
+/* The target's bus may begin late, and the way there and back may be long. */
+#define PATIENCE_MS	1000
 
 void isoc_init(struct isoc *isoc, enum usb_speed speed, unsigned int ahead_ms)
 {
@@ -107,6 +111,10 @@ static void count_packets(struct isoc *isoc, const struct urb *urb,
 		isoc->stats.packets_in += urb->n_packets;
 	else
 		isoc->stats.packets_out += urb->n_packets;
+	if (a->lost) {
+		isoc->stats.lost += urb->n_packets;
+		return;
+	}
 	isoc->stats.late += a->n_late;
 	if (!a->n_packets)
 		isoc->stats.failed += urb->n_packets;
@@ -115,9 +123,16 @@ static void count_packets(struct isoc *isoc, const struct urb *urb,
 	isoc->stats.failed -= a->n_late;
 }
 
+void isoc_sent(const struct isoc *isoc, struct isoc_row *row, struct urb *urb)
+{
+	row->flying_us += duration_us(isoc, urb);
+	urb->patience_ms = (uint32_t)(row->flying_us / 1000) + PATIENCE_MS;
+}
+
 void isoc_answered(struct isoc *isoc, struct isoc_row *row, struct urb *urb,
 		   const struct port_answer *a)
 {
+	row->flying_us -= duration_us(isoc, urb);
 	if (urb->lent) {
 		row->lent_us -= duration_us(isoc, urb);
 		isoc->lent_us -= duration_us(isoc, urb);
@@ -127,8 +142,8 @@ void isoc_answered(struct isoc *isoc, struct isoc_row *row, struct urb *urb,
 	count_packets(isoc, urb, a);
 	if (a->n_late) /* it had no frame */
 		return;
-	row->placed &= !a->status;
-	if (a->status)
+	row->placed &= !a->status && !a->lost;
+	if (a->status || a->lost)
 		return;
 	if (row->placed && !urb->begins && a->start_frame != row->next_frame)
 		isoc->stats.gaps++;

@@ -26,6 +26,7 @@ struct isoc_row {
 	STAILQ_HEAD(, isoc_kept) kept;
 	unsigned int n_wanted, n_kept, n_reading;
 	uint64_t lent_us;	/* of its URBs that are lent */
+	uint64_t flying_us;	/* of those that the target has */
 	bool runs;		/* since the driver began, or began anew */
 	bool placed;		/* next_frame is known: */
 	uint32_t next_frame;	/* of the target's, where the next URB begins */
@@ -33,11 +34,16 @@ struct isoc_row {
 
 struct isoc_stats {
 	uint64_t packets_in, packets_out;	/* of URBs that ended */
-	uint64_t failed;	/* with an error, or no answer; late ones not */
+	uint64_t failed;	/* with an error, or refused; the next two not */
 	uint64_t late;		/* came to the target when their time was over */
+	uint64_t lost;		/* the network lost the call, or the answer */
 	uint64_t gaps;		/* the endpoint had run dry when an URB came */
 	uint64_t dropped;	/* read ahead, and not wanted in the end */
 };
+
+/* What a datagram has room for: the data and 8 bytes for each packet, beside
+ * the headers of ISOC or its reply (96 bytes at most). */
+#define ISOC_DATAGRAM	(65507 - 96)
 
 /* More than the ear of anyone who plays along to it would bear. */
 #define ISOC_AHEAD_MAX_MS	1000
@@ -58,6 +64,8 @@ void isoc_row_deinit(struct isoc_row *row);
 
 /* Does an answer fit the packets of its URB? */
 bool isoc_fits(const struct urb *urb, const struct port_answer *answer);
+/* It is sent for the first time. */
+void isoc_sent(const struct isoc *isoc, struct isoc_row *row, struct urb *urb);
 /* The target has answered: count; a lent URB is paid back. */
 void isoc_answered(struct isoc *isoc, struct isoc_row *row, struct urb *urb,
 		   const struct port_answer *answer);

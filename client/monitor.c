@@ -16,7 +16,6 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -296,6 +295,7 @@ static void ask_events(struct monitor *m)
 	m->args.wait = WAIT_S;
 	memset(&m->res, 0, sizeof(m->res));
 	rpcclnt_next(m->clnt, TIMEOUT_MS, events_came, m);
+	rpcclnt_how(m->clnt, RPCCLNT_PROVED);
 	/* If it can not be sent, closed() is on its way. */
 	usbip_events_1(&m->args, &m->res, rpcclnt_handle(m->clnt));
 }
@@ -322,6 +322,7 @@ static void connected(int fd, const struct resolver_addr *addr, void *user)
 		.vers = USBIP_V1,
 		.record_max = CATALOG_RECORD_MAX,
 		.closed = closed,
+		.interim = status_is_interim,
 		.user = m,
 	};
 	struct failure f;
@@ -353,6 +354,7 @@ static int begin_connect(struct monitor *m)
 	const struct target_config config = {
 		.base = m->config.base,
 		.host = m->config.host,
+		.udp = m->config.udp,
 		.port = m->config.tcp_port,
 		.timeout_ms = m->config.timeout_ms,
 		.connected = connected,

@@ -6,6 +6,7 @@
 #ifndef USBIP_CLIENT_MONITOR_H
 #define USBIP_CLIENT_MONITOR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "client/catalog.h"
@@ -27,7 +28,8 @@ enum monitor_event {
 struct monitor_config {
 	struct event_base *base;
 	const char *host;		/* must live as long */
-	uint16_t tcp_port;		/* 0: by rpcbind */
+	bool udp;			/* else TCP */
+	uint16_t tcp_port;		/* or UDP's; 0: by rpcbind */
 	unsigned int timeout_ms;	/* of each step */
 	/* First, and never again: what there is, which WATCHING follows. */
 	void (*listed)(const struct catalog *c, void *user);

@@ -23,6 +23,16 @@
  *   completion handler asks for: so such an URB goes ANSWERED, WRITTEN (the
  *   module's write() has run the handler), SETTLED (the unlinks were read,
  *   and are sent). All others are settled at once.
+ *   An UNLINK that was sent may be lost with its connection, or overtaken: so
+ *   while one of a row is not answered (`unlinking`), nothing more of the row
+ *   is acknowledged.
+ *
+ * Holding
+ *   Drivers take what they read in the order in which their URBs end. The
+ *   target ends those of an endpoint in order, but datagrams overtake one
+ *   another: so the answer of one that was executed is HELD until those before
+ *   it are answered, too. One that was cancelled is not, nor one that is
+ *   unlinked: its driver waits.
  *
  * What is particular to isochronous URBs is in port_isoc.c.
  */
@@ -73,6 +83,11 @@ struct port *port_free(struct port *p)
 void port_set_isoc(struct port *p, enum usb_speed speed, unsigned int ahead_ms)
 {
 	isoc_init(&p->isoc, speed, ahead_ms);
+}
+
+void port_limit_isoc(struct port *p)
+{
+	p->isoc_limited = true;
 }
 
 const struct isoc *port_isoc(const struct port *p)
@@ -160,24 +175,38 @@ static void refuse(struct port *p, uint64_t id, int status)
 
 /* ---- window and acknowledgements ---------------------------------------- */
 
+/* What the target may be told at present. */
+static uint32_t ack_of(const struct row *row)
+{
+	return row->n_unlinking ? row->told : row->acked;
+}
+
 static bool fits(const struct port *p, const struct row *row,
 		 const struct urb *urb)
 {
-	/* What the submit itself acknowledges leaves before it comes in. */
-	uint32_t urbs = p->used_urbs - row->ackable_urbs;
-	uint64_t bytes = p->used_bytes - row->ackable_bytes;
+	uint32_t urbs = p->used_urbs;
+	uint64_t bytes = p->used_bytes;
 
-	if (!urbs)
+	/* Else what never ends on one endpoint might stop another, or the call
+	 * that is to end it. The target lets the first of a row in. */
+	if (TAILQ_EMPTY(&row->flying))
 		return true;
+	/* What the submit itself acknowledges leaves before it comes in. */
+	if (!row->n_unlinking) {
+		urbs -= row->ackable_urbs;
+		bytes -= row->ackable_bytes;
+	}
 	return urbs < p->window.urbs &&
 	       bytes + urb->length <= p->window.bytes;
 }
 
-/* The target has been told row->acked. */
+/* The target has been told ack_of(row). */
 static void tell(struct port *p, struct row *row)
 {
-	row->told = row->acked;
 	row->untold = false;
+	if (row->n_unlinking)
+		return;
+	row->told = row->acked;
 	p->used_urbs -= row->ackable_urbs;
 	p->used_bytes -= row->ackable_bytes;
 	p->ackable_urbs -= row->ackable_urbs;
@@ -192,15 +221,18 @@ size_t port_acks(struct port *p, struct port_ack *acks, bool all)
 	size_t n = 0;
 
 	STAILQ_FOREACH(row, &p->rows.all, link) {
-		row->untold |= all && row->acked;
-		if (row->acked == row->told && !row->untold)
+		row->untold |= all && ack_of(row);
+		if (ack_of(row) == row->told && !row->untold)
 			continue;
 		if (n == PORT_ACKS)
 			continue;
 		acks[n++] = (struct port_ack){ row->endpoint, row->stream,
-					       row->acked };
+					       ack_of(row) };
 		tell(p, row);
 	}
+	/* Of a RENEW that had to wait: what has room now goes behind it. */
+	if (n && p->up && p->blocked && !p->kicking)
+		p->ops.retry_in(0, p->ops.user);
 	return n;
 }
 
@@ -226,7 +258,7 @@ static void advance(struct port *p, struct row *row)
 /* False: not sent, and nothing else will be. */
 static bool send_urb(struct port *p, struct row *row, struct urb *urb)
 {
-	int r = p->ops.submit(urb, row->acked, p->ops.user);
+	int r = p->ops.submit(urb, ack_of(row), p->ops.user);
 
 	if (!r) {
 		tell(p, row);
@@ -276,6 +308,8 @@ static bool kick_one(struct port *p, struct row *row)
 	p->used_urbs++;
 	p->used_bytes += urb->length;
 	urb_set_state(urb, URB_FLYING);
+	if (urb->kind == URB_ISOC)
+		isoc_sent(&p->isoc, &row->isoc, urb);
 	if (send_urb(p, row, urb) && urb->kind == URB_ISOC)
 		port_lend(p, row);
 	if (urb_is_state_call(urb))
@@ -322,6 +356,82 @@ void port_kick(struct port *p, struct row *row)
 	p->kicking = false;
 }
 
+/* ---- answers ------------------------------------------------------------ */
+
+/* To the kernel. True: it stops its endpoint, and is to settle. */
+static bool deliver(struct urb *urb, const struct port_answer *a)
+{
+	struct port *p = urb->port;
+
+	if ((urb->kind == URB_CONTROL && urb->in && a->actual) ||
+	    (urb->kind == URB_SET_CONFIGURATION && !a->status))
+		p->ops.heard(urb->setup, a->data, a->actual, p->ops.user);
+	port_give_back(urb, a);
+	if (!urb_stops(urb, a->status, a->actual))
+		return false;
+	urb_drop_data(urb);
+	urb_set_state(urb, URB_ANSWERED);
+	TAILQ_INSERT_TAIL(&p->settling, urb, settling);
+	return true;
+}
+
+/* Has it no answer that ends it? */
+static bool is_owed(const struct urb *urb)
+{
+	return urb->state == URB_FLYING || urb->state == URB_DELAYED;
+}
+
+/* Was it executed, and so were those before it, which are not answered? */
+static bool overtook(const struct row *row, const struct urb *urb,
+		     const struct port_answer *a)
+{
+	const struct urb *before;
+
+	if (urb->unlinked || (!urb->known && urb->kind != URB_ISOC))
+		return false;
+	if (!a->actual && (a->status == -ECONNRESET ||
+			   a->status == -ESHUTDOWN || a->status == -EINVAL))
+		return false;
+	before = TAILQ_FIRST(&row->flying);
+	while (before != urb && !is_owed(before))
+		before = TAILQ_NEXT(before, link);
+	return before != urb;
+}
+
+/* Its answer goes to the kernel now; it stays in its row. */
+static void finish(struct urb *urb, const struct port_answer *a)
+{
+	struct row *row = port_row(urb);
+
+	if (urb->kind == URB_ISOC)
+		isoc_answered(&urb->port->isoc, &row->isoc, urb, a);
+	if (urb->reads)
+		port_read_answered(urb->port, row, urb, a);
+	else if (urb->known && deliver(urb, a))
+		return;
+	urb_drop_data(urb);
+	urb_set_state(urb, URB_SETTLED);
+}
+
+void port_finish_held(struct urb *urb)
+{
+	finish(urb, urb->held);
+	urb_drop_held(urb);
+}
+
+/* Those that nothing before them is owed of. */
+static void release_held(struct row *row)
+{
+	struct urb *urb;
+
+	TAILQ_FOREACH(urb, &row->flying, link) {
+		if (is_owed(urb))
+			break;
+		if (urb->state == URB_HELD)
+			port_finish_held(urb);
+	}
+}
+
 /* ---- from the kernel ---------------------------------------------------- */
 
 /* In its row, behind the others. */
@@ -339,11 +449,28 @@ static void submit(struct port *p, struct urb *urb)
 	port_kick(p, row);
 }
 
+/* In one datagram, there and back. */
+static bool isoc_is_too_large(struct port *p, const struct vhci_submit *s)
+{
+	uint64_t bytes = s->length + 8ull * s->n_packets;
+
+	if (s->transfer != USB_TRANSFER_ISOC || !p->isoc_limited ||
+	    bytes <= ISOC_DATAGRAM)
+		return false;
+	if (!p->too_large)
+		log_warning("isochronous URBs of %" PRIu32 " bytes do not fit "
+			    "into datagrams: this device needs TCP", s->length);
+	p->too_large = true;
+	return true;
+}
+
 void port_submit(struct port *p, const struct vhci_submit *s)
 {
 	int r = urb_check(s, p->window.data_max);
 	struct urb *urb;
 
+	if (!r && isoc_is_too_large(p, s))
+		r = -ENOMEM;
 	if (!r && s->stream)
 		r = rows_make(&p->rows, s->endpoint, s->stream);
 	if (r) {
@@ -392,6 +519,16 @@ void port_suspend(struct port *p, uint64_t id, bool suspend)
 	submit_call(p, suspend ? URB_SUSPEND : URB_RESUME, id);
 }
 
+void port_send_unlink(struct port *p, struct urb *urb)
+{
+	if (!urb->unlinking)
+		port_row(urb)->n_unlinking++;
+	urb->unlinking = true;
+	urb->unlink_again = false;
+	if (p->up)
+		p->ops.unlink(urb, p->ops.user);
+}
+
 void port_unlink(struct port *p, uint64_t id)
 {
 	static const struct port_answer cancelled = { .status = -ECONNRESET };
@@ -411,8 +548,14 @@ void port_unlink(struct port *p, uint64_t id)
 		port_give_back(urb, &cancelled);
 		urb_free(urb);
 		port_kick(p, row);
-	} else if (p->up) {
-		p->ops.unlink(urb, p->ops.user);
+	} else if (urb->state == URB_HELD) {
+		struct row *row = port_row(urb);
+
+		port_finish_held(urb);
+		advance(p, row);
+		port_kick(p, row);
+	} else {
+		port_send_unlink(p, urb);
 	}
 }
 
@@ -430,10 +573,13 @@ static void forget_row(struct port *p, struct row *row)
 		if (!urb->known)
 			continue;
 		port_forget_id(p, urb);
-		if (!urb->unlinked && p->up)
-			p->ops.unlink(urb, p->ops.user);
+		if (urb->state == URB_HELD)
+			port_finish_held(urb);
+		else if (!urb->unlinked)
+			port_send_unlink(p, urb);
 		urb->unlinked = true;
 	}
+	advance(p, row);
 }
 
 void port_forget(struct port *p)
@@ -447,6 +593,18 @@ void port_forget(struct port *p)
 		port_settled(p);
 }
 
+/* Does something fly behind what the target has not been told? */
+static bool is_awaited(const struct row *row)
+{
+	return ack_of(row) != row->told && !TAILQ_EMPTY(&row->flying);
+}
+
+static void renew_if_awaited(struct port *p, const struct row *row)
+{
+	if (is_awaited(row) && p->up)
+		p->ops.renew(p->ops.user);
+}
+
 bool port_written(struct port *p)
 {
 	struct urb *urb;
@@ -455,12 +613,6 @@ bool port_written(struct port *p)
 		if (urb->state == URB_ANSWERED)
 			urb_set_state(urb, URB_WRITTEN);
 	return !TAILQ_EMPTY(&p->settling);
-}
-
-/* Does something fly behind what the target has not been told? */
-static bool is_awaited(const struct row *row)
-{
-	return row->acked != row->told && !TAILQ_EMPTY(&row->flying);
 }
 
 void port_settled(struct port *p)
@@ -487,6 +639,41 @@ void port_settled(struct port *p)
 
 /* ---- from the target ---------------------------------------------------- */
 
+static struct urb *find_number(struct row *row, uint32_t number)
+{
+	struct urb *urb;
+
+	TAILQ_FOREACH(urb, &row->flying, link)
+		if (urb->number == number)
+			break;
+	return urb;
+}
+
+/* The target has heard that it was unlinked, or has ended it. */
+static void end_unlinking(struct row *row, struct urb *urb)
+{
+	row->n_unlinking -= urb->unlinking;
+	urb->unlinking = false;
+	urb->unlink_again = false;
+}
+
+void port_unlinked(struct port *p, const struct port_number *of, bool taken)
+{
+	struct row *row = rows_find(&p->rows, of->endpoint, of->stream);
+	struct urb *urb = row ? find_number(row, of->number) : NULL;
+
+	if (!urb || !urb->unlinking)
+		return;
+	if (!taken) {
+		urb->unlink_again = true;
+		p->ops.retry_in(DELAY_FIRST_MS, p->ops.user);
+		return;
+	}
+	end_unlinking(row, urb);
+	port_kick(p, row);
+	renew_if_awaited(p, row);
+}
+
 static void delay(struct port *p, struct urb *urb, enum port_verdict verdict)
 {
 	unsigned int ms = DELAY_FIRST_MS;
@@ -506,12 +693,24 @@ static void delay(struct port *p, struct urb *urb, enum port_verdict verdict)
 	p->ops.retry_in(ms < DELAY_MAX_MS ? ms : DELAY_MAX_MS, p->ops.user);
 }
 
+static void retry_unlinks(struct port *p, struct row *row)
+{
+	struct urb *urb;
+
+	if (!row->n_unlinking)
+		return;
+	TAILQ_FOREACH(urb, &row->flying, link)
+		if (urb->unlink_again)
+			port_send_unlink(p, urb);
+}
+
 void port_retry(struct port *p)
 {
 	struct row *row;
 	struct urb *urb;
 
 	STAILQ_FOREACH(row, &p->rows.all, link) {
+		retry_unlinks(p, row);
 		if (!row->held || !p->up)
 			continue;
 		row->held = false;
@@ -524,6 +723,8 @@ void port_retry(struct port *p)
 		}
 		port_kick(p, row);
 	}
+	if (p->blocked)
+		port_kick(p, &p->rows.endpoints[0]);
 }
 
 /* More than was asked for, or a count without its bytes. */
@@ -537,28 +738,12 @@ static bool is_impossible(const struct urb *urb, const struct port_answer *a)
 	       (urb->in && a->actual && !a->data);
 }
 
-/* To the kernel. True: it stops its endpoint, and is to settle. */
-static bool deliver(struct urb *urb, const struct port_answer *a)
-{
-	struct port *p = urb->port;
-
-	if ((urb->kind == URB_CONTROL && urb->in && a->actual) ||
-	    (urb->kind == URB_SET_CONFIGURATION && !a->status))
-		p->ops.heard(urb->setup, a->data, a->actual, p->ops.user);
-	port_give_back(urb, a);
-	if (!urb_stops(urb, a->status, a->actual))
-		return false;
-	urb_drop_data(urb);
-	urb_set_state(urb, URB_ANSWERED);
-	TAILQ_INSERT_TAIL(&p->settling, urb, settling);
-	return true;
-}
-
 void port_answered(struct urb *urb, const struct port_answer *answer)
 {
 	struct port *p = urb->port;
 	struct row *row = port_row(urb);
 	bool isoc = urb->kind == URB_ISOC;
+	bool unlinking = urb->unlinking;
 	struct port_answer a = *answer;
 
 	assert(urb->state == URB_FLYING);
@@ -582,16 +767,15 @@ void port_answered(struct urb *urb, const struct port_answer *answer)
 			  strerror(-a.status), a.actual, urb->length);
 	if (urb->kind == URB_ALLOC_STREAMS && !a.status)
 		rows_grant(&p->rows, urb->endpoints, (uint16_t)a.actual);
-	if (isoc)
-		isoc_answered(&p->isoc, &row->isoc, urb, &a);
-	if (urb->reads)
-		port_read_answered(p, row, urb, &a);
-	else if (urb->known && deliver(urb, &a))
+	end_unlinking(row, urb);
+	if (overtook(row, urb, &a) && urb_hold(urb, &a))
 		return;
-	urb_drop_data(urb);
-	urb_set_state(urb, URB_SETTLED);
+	finish(urb, &a);
+	release_held(row);
 	advance(p, row);
 	port_kick(p, row);
+	if (unlinking)
+		renew_if_awaited(p, row);
 	if (isoc) {
 		port_lend(p, row);
 		port_kick(p, &p->rows.endpoints[0]);	/* where a call may have waited for it */
@@ -617,7 +801,7 @@ static void resend(struct port *p, struct row *row)
 		if (!send_urb(p, row, urb))
 			return;
 		if (urb->unlinked)
-			p->ops.unlink(urb, p->ops.user);
+			port_send_unlink(p, urb);
 	}
 }
 

@@ -57,6 +57,13 @@ struct port_ack {
 	uint32_t acked;
 };
 
+/* Of an URB that was sent. */
+struct port_number {
+	uint8_t endpoint;
+	uint16_t stream;
+	uint32_t number;
+};
+
 struct port_stats {
 	uint64_t urbs_in, urbs_out;	/* ended, by direction of their data */
 	uint64_t bytes_in, bytes_out;
@@ -79,10 +86,11 @@ struct port_answer {
 	int status;		/* DONE: 0 or -errno for the kernel */
 	uint32_t actual;
 	const uint8_t *data;	/* IN: `actual` bytes, or NULL */
-	uint32_t n_packets;	/* isochronous, as the rest to n_late */
+	uint32_t n_packets;	/* isochronous, as the rest to `lost` */
 	const struct vhci_packet *packets;
 	uint32_t start_frame;
 	uint32_t n_late;	/* of the packets */
+	bool lost;		/* no answer came; the packets are made up */
 	void *(*keep)(void *arg);
 	void (*unkeep)(void *kept);
 	void *keep_arg;
@@ -95,6 +103,8 @@ struct port *port_new(const struct port_window *window,
 /* For isochronous URBs: the bus, and how far the kernel is kept ahead. */
 void port_set_isoc(struct port *port, enum usb_speed speed,
 		   unsigned int ahead_ms);
+/* It has to fit into a datagram, there and back: others are refused. */
+void port_limit_isoc(struct port *port);
 /* URBs that are outstanding are forgotten, not answered. */
 struct port *port_free(struct port *port);
 
@@ -117,6 +127,8 @@ void port_settled(struct port *port);
 
 /* A FLYING urb was answered. May end its life. */
 void port_answered(struct urb *urb, const struct port_answer *answer);
+/* ops->unlink() was answered; not taken: it came too early to be kept. */
+void port_unlinked(struct port *port, const struct port_number *of, bool taken);
 void port_retry(struct port *port);
 /*
  * The connection is lost: what flies stays, nothing is sent. It is back, and

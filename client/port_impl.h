@@ -24,6 +24,8 @@ struct port {
 	bool up;
 	bool blocked;			/* something waits for the window */
 	bool kicking;
+	bool isoc_limited;		/* to what a datagram holds */
+	bool too_large;			/* was said of an isochronous URB */
 	uint32_t used_urbs;
 	uint64_t used_bytes;
 	uint32_t ackable_urbs;		/* sums over the rows */
@@ -47,6 +49,11 @@ void port_give_back(struct urb *urb, const struct port_answer *a);
  * nest: an urb that is answered from in here is seen by the loop.
  */
 void port_kick(struct port *p, struct row *row);
+
+/* The target is to end it: it has a number. */
+void port_send_unlink(struct port *p, struct urb *urb);
+/* What was HELD has its answer now. */
+void port_finish_held(struct urb *urb);
 
 /* ---- isochronous URBs (port_isoc.c) ------------------------------------- */
 

@@ -79,8 +79,10 @@ static void end_readers(struct port *p, struct row *row, unsigned int left)
 			continue;
 		urb->unlinked = true;
 		row->isoc.n_reading--;
-		if (p->up)
-			p->ops.unlink(urb, p->ops.user);
+		if (urb->state == URB_HELD)
+			port_finish_held(urb);
+		else
+			port_send_unlink(p, urb);
 	}
 }
 

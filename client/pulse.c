@@ -11,6 +11,9 @@
  * data, and its answer behind megabytes that were read. As long as replies
  * come, or data moves either way, it is there. An other end whose TCP takes
  * everything and which says nothing to it is not, after a lease.
+ *
+ * Over UDP replies are all that there is: RENEW does not wait behind anything
+ * there, and is sent again until its time is over.
  */
 #include "client/pulse.h"
 

@@ -25,6 +25,7 @@ struct row {
 	uint16_t stream;			/* 0: the endpoint's own */
 	uint16_t n_streams;			/* of it, that may have rows */
 	bool held;			/* a number is DELAYED: nothing behind it */
+	uint32_t n_unlinking;		/* of flying, those that are */
 	bool untold;		/* whatever `told` says: a connection was lost */
 	uint32_t next;			/* the next number */
 	uint32_t acked, told;		/* may be, and was, acknowledged */

@@ -10,6 +10,11 @@
  *           then. While RELEASING: at once, where there is nobody to ask.
  * Beside these the target says at once when it ends the session (watch.h).
  *
+ * Over UDP a connection is a connected socket. CLAIMING has two more calls
+ * there: before CLAIM the proof that the address is ours, and behind it the
+ * descriptors, where its answer had no room for them. Returning needs no proof:
+ * RENEW has the handle.
+ *
  * The states are in session_state.c.
  */
 #include "client/session.h"
@@ -24,6 +29,7 @@
 
 #include "client/claim.h"
 #include "client/deadline.h"
+#include "client/descriptors.h"
 #include "client/pulse.h"
 #include "client/status.h"
 #include "client/target.h"
@@ -57,6 +63,7 @@ struct session {
 	usbip_session handle;
 	struct watch watch;
 	struct claim_device device;
+	struct descriptors descriptors;	/* while they are fetched */
 	/* Results of calls; at most one of each is outstanding. */
 	usbip_claim_res claim_res;
 	usbip_renew_res renew_res;
@@ -176,6 +183,7 @@ static int make_clnt(struct session *s, int fd)
 		.vers = USBIP_V1,
 		.record_max = USBIP_DATA_MAX + USBIP_RECORD_EXTRA,
 		.closed = closed,
+		.interim = status_is_interim,
 		.user = s,
 	};
 
@@ -218,6 +226,7 @@ static void try_again(evutil_socket_t fd, short what, void *user)
 	struct target_config config = {
 		.base = s->config.base,
 		.host = s->config.host,
+		.udp = s->config.udp,
 		.port = s->config.tcp_port,
 		.known = claims || contact_try(&s->contact) ? &s->addr : NULL,
 		.timeout_ms = RETURN_TIMEOUT_MS,
@@ -264,7 +273,8 @@ static void renewed(const struct rpc_err *err, void *user)
 		return;
 	if (err->re_status == RPC_TIMEDOUT && s->state == SESSION_UP &&
 	    pulse_is_there(&s->pulse)) {
-		session_renew(s);
+		/* it may never have come, with what it acknowledged */
+		send_renew(s, true);
 		return;
 	}
 	if (err->re_status != RPC_SUCCESS) {
@@ -321,6 +331,7 @@ static void send_renew(struct session *s, bool all)
 	s->again_renew = n == PORT_ACKS;	/* there may be more */
 	pulse_renews(&s->pulse);
 	rpcclnt_next(s->clnt, renew_timeout_ms(s), renewed, s);
+	rpcclnt_how(s->clnt, RPCCLNT_PROMPT);
 	memset(&s->renew_res, 0, sizeof(s->renew_res));
 	/* If it can not be sent, closed() is on its way. */
 	s->renewing = usbip_renew_1(&args, &s->renew_res,
@@ -382,26 +393,80 @@ static bool claim_again(struct session *s)
 	return true;
 }
 
-static void claim_answered(struct session *s, const struct rpc_err *err)
+/* It is of no use, or the connection was cut. */
+static void claim_failed(struct session *s, const struct rpc_err *err,
+			 const struct failure *f)
 {
-	const usbip_claim_ok *ok = &s->claim_res.usbip_claim_res_u.claim;
 	bool cut = err->re_status == RPC_CANTRECV ||
 		   err->re_status == RPC_CANTSEND;
-	struct failure f;
 
-	if (claim_read(&s->device, err, &s->claim_res, s->config.host,
-		       s->config.device, &f)) {
-		if (!cut || !claim_again(s))
-			fail(s, &f);
-		return;
-	}
-	s->handle = ok->session;
-	watch_learn(&s->watch, ok);
+	if (!cut || !claim_again(s))
+		fail(s, f);
+}
+
+static void go_up(struct session *s)
+{
 	session_set_state(s, SESSION_UP);
 	contact_made(&s->contact);
 	set_timer(s->tick, s->device.lease * 1000 / PULSE_TICKS);
 	watch_begin(&s->watch, s->clnt);
 	s->config.claimed(s->config.user);
+}
+
+/* What CLAIM left out is there, or will not be. */
+static void described(const struct rpc_err *err, usbip_stat stat, void *user)
+{
+	struct session *s = user;
+	struct failure f;
+	int r = -EPROTO;
+
+	if (s->state != SESSION_CLAIMING)
+		return;
+	if (err->re_status != RPC_SUCCESS) {
+		status_rpc_failure(&f, err, s->config.host);
+		claim_failed(s, err, &f);
+		return;
+	}
+	if (stat == USBIP_OK)
+		r = claim_take_descriptors(&s->device, s->descriptors.bytes,
+					   s->descriptors.len);
+	if (!r) {
+		go_up(s);
+		return;
+	}
+	failure_set(&f, FAILURE_OTHER, "descriptors of %s at %s: %s",
+		    s->config.device, s->config.host,
+		    stat == USBIP_OK ? strerror(-r) : status_text(stat));
+	fail(s, &f);
+}
+
+static void ask_descriptors(struct session *s)
+{
+	descriptors_deinit(&s->descriptors);
+	s->descriptors.clnt = s->clnt;
+	s->descriptors.end = s->claim_end;
+	s->descriptors.done = described;
+	s->descriptors.user = s;
+	descriptors_ask(&s->descriptors, s->handle);
+}
+
+static void claim_answered(struct session *s, const struct rpc_err *err)
+{
+	const usbip_claim_ok *ok = &s->claim_res.usbip_claim_res_u.claim;
+	struct failure f;
+
+	answer_descriptors_deinit(&s->device.descriptors);
+	if (claim_read(&s->device, err, &s->claim_res, s->config.host,
+		       s->config.device, &f)) {
+		claim_failed(s, err, &f);
+		return;
+	}
+	s->handle = ok->session;
+	watch_learn(&s->watch, ok);
+	if (s->config.udp && claim_is_cut(ok))
+		ask_descriptors(s);
+	else
+		go_up(s);
 }
 
 static void claimed(const struct rpc_err *err, void *user)
@@ -426,9 +491,33 @@ static void send_claim(struct session *s)
 	memcpy(args.instance, s->instance, sizeof(args.instance));
 	s->n_claims++;
 	rpcclnt_next(s->clnt, deadline_left(s->claim_end), claimed, s);
+	rpcclnt_how(s->clnt, RPCCLNT_PROVED);
 	memset(&s->claim_res, 0, sizeof(s->claim_res));
 	err.re_status = usbip_claim_1(&args, &s->claim_res,
 				      rpcclnt_handle(s->clnt));
+	if (err.re_status != RPC_SUCCESS)
+		claim_answered(s, &err);
+}
+
+/* A target grants nothing to an address that may be another's. */
+static void proved(const struct rpc_err *err, void *user)
+{
+	struct session *s = user;
+
+	if (s->state != SESSION_CLAIMING)
+		return;
+	if (err->re_status == RPC_SUCCESS)
+		send_claim(s);
+	else
+		claim_answered(s, err);
+}
+
+static void prove(struct session *s)
+{
+	struct rpc_err err = { .re_status = RPC_SUCCESS };
+
+	err.re_status = rpcclnt_prove(s->clnt, deadline_left(s->claim_end),
+				      proved, s);
 	if (err.re_status != RPC_SUCCESS)
 		claim_answered(s, &err);
 }
@@ -449,7 +538,10 @@ static void connected(int fd, const struct resolver_addr *addr, void *user)
 		return;
 	}
 	session_set_state(s, SESSION_CLAIMING);
-	send_claim(s);
+	if (s->config.udp)
+		prove(s);
+	else
+		send_claim(s);
 }
 
 static void connect_failed(const struct failure *f, void *user)
@@ -507,6 +599,7 @@ static int begin(struct session *s)
 	struct target_config config = {
 		.base = s->config.base,
 		.host = s->config.host,
+		.udp = s->config.udp,
 		.port = s->config.tcp_port,
 		.timeout_ms = s->config.timeout_ms,
 		.connected = connected,
@@ -565,6 +658,7 @@ struct session *session_free(struct session *s)
 	if (s->limit)
 		event_free(s->limit);
 	answer_descriptors_deinit(&s->device.descriptors);
+	descriptors_deinit(&s->descriptors);
 	free(s);
 	return NULL;
 }

@@ -35,7 +35,8 @@ struct session_config {
 	struct event_base *base;
 	const char *host;		/* both must live as long */
 	const char *device;
-	uint16_t tcp_port;		/* 0: by rpcbind */
+	bool udp;			/* else TCP */
+	uint16_t tcp_port;		/* or UDP's; 0: by rpcbind */
 	unsigned int timeout_ms;	/* of connecting and claiming */
 	/* The claim succeeded; or it did not, and the session is ENDED. */
 	void (*claimed)(void *user);

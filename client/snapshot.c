@@ -77,11 +77,12 @@ static json_t *isoc_json(const struct snapshot *s)
 
 	if (!n)
 		return json_null();
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 			 "in", (json_int_t)n->packets_in,
 			 "out", (json_int_t)n->packets_out,
 			 "failed", (json_int_t)n->failed,
 			 "late", (json_int_t)n->late,
+			 "lost", (json_int_t)n->lost,
 			 "gaps", (json_int_t)n->gaps,
 			 "dropped", (json_int_t)n->dropped,
 			 "buffer_ms", (json_int_t)(s->isoc->ahead_us / 1000),
@@ -100,7 +101,7 @@ static json_t *bytes_json(const struct snapshot *s)
 
 json_t *snapshot_json(const struct snapshot *s)
 {
-	return json_pack("{s:i, s:i, s:i, s:i, s:i, s:b, s:I, s:s, s:s, s:o, "
+	return json_pack("{s:i, s:i, s:i, s:i, s:i, s:b, s:I, s:s, s:s, s:s, s:o, "
 			 "s:i, s:o, s:o, s:o, s:o, s:o}",
 			 "port", (int)s->port,
 			 "bus", (int)s->place->busnum,
@@ -111,6 +112,7 @@ json_t *snapshot_json(const struct snapshot *s)
 			 "since", (json_int_t)s->since,
 			 "state", s->state,
 			 "session", s->session,
+			 "transport", s->transport,
 			 "connection", connection_json(s),
 			 "reconnects", (int)s->reconnects,
 			 "waiting", waiting_json(s),

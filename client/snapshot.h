@@ -27,6 +27,7 @@ struct snapshot {
 	bool persist;
 	time_t since;			/* 0: not attached yet */
 	const char *state, *session;
+	const char *transport;		/* tcp, udp */
 	const struct contact *contact;
 	unsigned int reconnects;
 	uint64_t waits_since;		/* 0: it is not waited for */

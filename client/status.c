@@ -4,6 +4,7 @@
  */
 #include "client/status.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -119,6 +120,17 @@ const char *status_text(usbip_stat stat)
 	return "unknown status";
 }
 
+/* Each result begins with its status. */
+bool status_is_interim(const uint8_t *results, size_t len)
+{
+	uint32_t stat;
+
+	if (len < sizeof(stat))
+		return false;
+	memcpy(&stat, results, sizeof(stat));
+	return ntohl(stat) == USBIP_IN_PROGRESS;
+}
+
 void status_rpc_failure(struct failure *f, const struct rpc_err *err,
 			const char *host)
 {
@@ -137,8 +149,8 @@ void status_rpc_failure(struct failure *f, const struct rpc_err *err,
 		return;
 	case RPC_TIMEDOUT:
 		failure_set(f, FAILURE_UNREACHABLE,
-			    "usbip-rpcd at %s took the connection and does not "
-			    "answer", host);
+			    "usbip-rpcd at %s was reached and does not answer",
+			    host);
 		return;
 	case RPC_CANTRECV:
 	case RPC_CANTSEND:

@@ -7,6 +7,8 @@
 #define USBIP_CLIENT_STATUS_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <rpc/rpc.h>
 
 #include "client/failure.h"
@@ -24,6 +26,10 @@ enum port_verdict status_verdict(usbip_stat stat, int *errnop);
 bool status_ends_session(usbip_stat stat);
 /* "the device was unplugged at the target" */
 const char *status_text(usbip_stat stat);
+
+/* Of the results of a reply: does it say that the call runs yet? As
+ * rpcclnt_config wants it. */
+bool status_is_interim(const uint8_t *results, size_t len);
 
 /* Why a call at `host` got no answer of the service. */
 void status_rpc_failure(struct failure *f, const struct rpc_err *err,

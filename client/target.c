@@ -6,11 +6,17 @@
  * rpcbind (unless the port is given), then the service. If none works the
  * failure that got furthest is the one that is told: a refused port says more
  * than an unreachable network.
+ *
+ * A datagram socket is connected at once, whoever is there. So over UDP the
+ * service is called, by NULL, and an address that does not answer is passed
+ * over as one is that TCP does not reach. Where rpcbind knows no UDP it is
+ * asked for TCP, too: then there is a service, and it does not serve datagrams.
  */
 #include "client/target.h"
 
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdarg.h>
@@ -24,6 +30,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/rpcb.h"
+#include "common/rpcclnt.h"
 #include "rpc/usbip.h"
 
 /* How far an attempt got. */
@@ -33,6 +40,7 @@ enum reach {
 	REACH_SILENCE,		/* no answer, or no way */
 	REACH_HOST,		/* the host refused */
 	REACH_RPCBIND,		/* rpcbind knows no such service */
+	REACH_TCP,		/* it does, but not by datagrams */
 };
 
 struct target {
@@ -49,6 +57,8 @@ struct target {
 	struct event *io;		/* a connection in the making */
 	int fd;
 	struct rpcb_find *find;
+	bool tcp_too;			/* which was asked for after UDP */
+	struct rpcclnt *probe;		/* of UDP */
 	enum reach reach;
 	struct failure failure;
 };
@@ -103,6 +113,8 @@ _Static_assert(offsetof(struct sockaddr_in, sin_port) ==
 static void end_attempt(struct target *t)
 {
 	t->find = rpcb_find_free(t->find);
+	t->tcp_too = false;
+	t->probe = rpcclnt_free(t->probe);
 	if (t->io)
 		event_free(t->io);
 	t->io = NULL;
@@ -115,20 +127,75 @@ static void try_next(struct target *t);
 
 static void connect_failed(struct target *t, int error)
 {
+	const char *udp = t->config.udp ? "UDP " : "";
 	char where[300];
 
 	say_where(t, where, sizeof(where));
 	if (error == ECONNREFUSED)
 		note_failure(t, REACH_HOST, FAILURE_UNREACHABLE,
-			     "%s refuses port %u: is usbip-rpcd running there, "
+			     "%s refuses %sport %u: is usbip-rpcd running there, "
 			     "and does the firewall let it through?", where,
-			     addr_port(&t->addr));
+			     udp, addr_port(&t->addr));
+	else if (error == ETIMEDOUT && t->config.udp)
+		note_failure(t, REACH_SILENCE, FAILURE_UNREACHABLE,
+			     "nobody answers at UDP port %u of %s: is usbip-rpcd "
+			     "running there, and does the firewall let UDP "
+			     "through?", addr_port(&t->addr), where);
 	else
 		note_failure(t, REACH_SILENCE, FAILURE_UNREACHABLE,
-			     "cannot connect to %s port %u: %s", where,
+			     "cannot connect to %s %sport %u: %s", where, udp,
 			     addr_port(&t->addr), strerror(error));
 	end_attempt(t);
 	try_next(t);
+}
+
+/* The callback may free t. */
+static void is_there(struct target *t)
+{
+	event_del(t->limit);
+	t->config.connected(steal_fd(&t->fd), &t->addr, t->config.user);
+}
+
+/* Whatever the answer is, somebody is there; what is wrong, the first call
+ * that matters will find. */
+static void probed(const struct rpc_err *err, void *user)
+{
+	struct target *t = user;
+
+	if (err->re_status == RPC_CANTRECV)
+		return;		/* probe_failed() follows, or it was given up */
+	t->probe = rpcclnt_free(t->probe);
+	is_there(t);
+}
+
+static void probe_failed(int error, void *user)
+{
+	connect_failed(user, error < 0 ? -error : ECONNRESET);
+}
+
+/* By a socket of its own that is the same one: t->fd is the caller's. */
+static int begin_probe(struct target *t)
+{
+	const struct rpcclnt_config config = {
+		.base = t->config.base,
+		.prog = USBIP_PROGRAM,
+		.vers = USBIP_V1,
+		.record_max = USBIP_RECORD_EXTRA,
+		.closed = probe_failed,
+		.user = t,
+	};
+	int r, fd = fcntl(t->fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	r = rpcclnt_new(&t->probe, fd, &config);
+	if (r) {
+		close(fd);
+		return r;
+	}
+	rpcclnt_next(t->probe, 0, probed, t);
+	rpcclnt_how(t->probe, RPCCLNT_PROMPT);
+	return usbip_null_1(NULL, NULL, rpcclnt_handle(t->probe)) ? -ENOMEM : 0;
 }
 
 static void connected(evutil_socket_t fd, short what, void *user)
@@ -145,17 +212,22 @@ static void connected(evutil_socket_t fd, short what, void *user)
 	}
 	event_free(t->io);
 	t->io = NULL;
-	event_del(t->limit);
-	/* The callback may free t. */
-	t->config.connected(steal_fd(&t->fd), &t->addr, t->config.user);
+	if (!t->config.udp || t->config.known) {
+		is_there(t);
+		return;
+	}
+	error = begin_probe(t);
+	if (error)
+		connect_failed(t, -error);
 }
 
 static void begin_connect(struct target *t)
 {
+	int type = t->config.udp ? SOCK_DGRAM : SOCK_STREAM;
 	int r;
 
 	t->fd = socket(t->addr.addr.ss_family,
-		       SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		       type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (t->fd < 0) {
 		connect_failed(t, errno);
 		return;
@@ -186,8 +258,8 @@ static void note_rpcb(struct target *t, enum rpcb_why why, int error)
 	case RPCB_NO_RPCBIND:
 		note_failure(t, REACH_HOST, FAILURE_UNREACHABLE,
 			     "no rpcbind at %s (port 111 is refused): start it "
-			     "there, or give the service's port with --tcp-port",
-			     where);
+			     "there, or give the service's port with --%s-port",
+			     where, t->config.udp ? "udp" : "tcp");
 		return;
 	case RPCB_NOT_REGISTERED:
 		note_failure(t, REACH_RPCBIND, FAILURE_UNREACHABLE,
@@ -203,32 +275,52 @@ static void note_rpcb(struct target *t, enum rpcb_why why, int error)
 	}
 }
 
+static void ask_rpcbind(struct target *t, int protocol);
+
+/* True: rpcbind is asked once more. */
+static bool look_for_tcp(struct target *t, enum rpcb_why why)
+{
+	if (why != RPCB_NOT_REGISTERED || !t->config.udp || t->tcp_too)
+		return false;
+	end_attempt(t);
+	t->tcp_too = true;
+	ask_rpcbind(t, IPPROTO_TCP);
+	return true;
+}
+
 static void found(enum rpcb_why why, int error, const struct sockaddr *addr,
 		  socklen_t len, void *user)
 {
 	struct target *t = user;
 
-	if (why != RPCB_FOUND || len > sizeof(t->addr.addr)) {
+	if (look_for_tcp(t, why))
+		return;
+	if (why == RPCB_FOUND && t->tcp_too) {
+		note_failure(t, REACH_TCP, FAILURE_UNREACHABLE,
+			     "usbip-rpcd at %s serves TCP only: leave out --udp, "
+			     "or let it serve UDP", t->host);
+	} else if (why != RPCB_FOUND || len > sizeof(t->addr.addr)) {
 		note_rpcb(t, why, error);
-		end_attempt(t);
-		try_next(t);
+	} else {
+		memcpy(&t->addr.addr, addr, len);
+		t->addr.len = len;
+		log_debug(LOG_TAG_NET, "%s: the service is at port %u", t->host,
+			  addr_port(&t->addr));
+		begin_connect(t);
 		return;
 	}
-	memcpy(&t->addr.addr, addr, len);
-	t->addr.len = len;
-	log_debug(LOG_TAG_NET, "%s: the service is at port %u", t->host,
-		  addr_port(&t->addr));
-	begin_connect(t);
+	end_attempt(t);
+	try_next(t);
 }
 
-static void ask_rpcbind(struct target *t)
+static void ask_rpcbind(struct target *t, int protocol)
 {
 	int r;
 
 	set_port(&t->addr, 111);
 	r = rpcb_find_new(&t->find, t->config.base,
 			  (struct sockaddr *)&t->addr.addr, t->addr.len,
-			  USBIP_PROGRAM, USBIP_V1, IPPROTO_TCP, t->attempt_ms,
+			  USBIP_PROGRAM, USBIP_V1, protocol, t->attempt_ms,
 			  found, t);
 	if (!r)
 		return;
@@ -268,7 +360,7 @@ static void try_next(struct target *t)
 	}
 	t->addr = t->found.addrs[t->next++];
 	if (!t->config.port) {
-		ask_rpcbind(t);
+		ask_rpcbind(t, t->config.udp ? IPPROTO_UDP : IPPROTO_TCP);
 		return;
 	}
 	set_port(&t->addr, t->config.port);

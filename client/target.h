@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * target - the way to a target: resolve its name, ask its rpcbind for the
- * service's port, connect. One attempt, with a deadline for all of it.
+ * service's port, connect; over UDP, see that somebody answers. One attempt,
+ * with a deadline for all of it.
  */
 #ifndef USBIP_CLIENT_TARGET_H
 #define USBIP_CLIENT_TARGET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "client/failure.h"
@@ -17,8 +19,10 @@ struct target;
 struct target_config {
 	struct event_base *base;
 	const char *host;		/* name or address, IPv4 or IPv6 */
+	bool udp;			/* else TCP */
 	uint16_t port;			/* of the service; 0: ask rpcbind */
-	/* Where it was found before: nothing is looked up. Or NULL. */
+	/* Where it was found before: nothing is looked up, nor is it seen
+	 * whether somebody answers over UDP. Or NULL. */
 	const struct resolver_addr *known;
 	unsigned int timeout_ms;	/* of all that */
 	/* One of the two is called, once, from the loop. */

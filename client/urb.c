@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/port.h"
 #include "common/log.h"
 #include "common/pool.h"
 
@@ -132,10 +133,50 @@ void urb_drop_data(struct urb *urb)
 	urb->data = NULL;
 }
 
+bool urb_hold(struct urb *urb, const struct port_answer *answer)
+{
+	bool data = urb->in && answer->data;
+	size_t packets = answer->n_packets * sizeof(*answer->packets);
+	struct port_answer *held = malloc(sizeof(*held) + packets);
+
+	if (!held)
+		return false;
+	*held = *answer;
+	if (packets)
+		held->packets = memcpy(held + 1, answer->packets, packets);
+	held->keep = NULL;	/* what it would keep later is another record */
+	if (data && answer->keep) {
+		urb->kept = answer->keep(answer->keep_arg);
+		urb->unkeep = answer->unkeep;
+	} else if (data) {
+		urb->kept = malloc(answer->actual + 1);
+		if (!urb->kept) {
+			free(held);
+			return false;
+		}
+		memcpy(urb->kept, answer->data, answer->actual);
+		held->data = urb->kept;
+		urb->unkeep = free;
+	}
+	urb->held = held;
+	urb_set_state(urb, URB_HELD);
+	return true;
+}
+
+void urb_drop_held(struct urb *urb)
+{
+	if (urb->unkeep)
+		urb->unkeep(urb->kept);
+	urb->unkeep = NULL;
+	free(urb->held);
+	urb->held = NULL;
+}
+
 struct urb *urb_free(struct urb *urb)
 {
 	if (!urb)
 		return NULL;
+	urb_drop_held(urb);
 	urb_drop_data(urb);
 	if (urb->pool)
 		pool_give(urb->pool, urb);
@@ -226,6 +267,8 @@ const char *urb_state_str(enum urb_state state)
 		return "flying";
 	case URB_DELAYED:
 		return "delayed";
+	case URB_HELD:
+		return "held";
 	case URB_ANSWERED:
 		return "answered";
 	case URB_WRITTEN:
@@ -242,10 +285,12 @@ static bool may_go(enum urb_state from, enum urb_state to)
 	case URB_WAITING:
 		return to == URB_FLYING;
 	case URB_FLYING:
-		return to == URB_DELAYED || to == URB_ANSWERED ||
-		       to == URB_SETTLED;
+		return to == URB_DELAYED || to == URB_HELD ||
+		       to == URB_ANSWERED || to == URB_SETTLED;
 	case URB_DELAYED:
 		return to == URB_FLYING;
+	case URB_HELD:
+		return to == URB_ANSWERED || to == URB_SETTLED;
 	case URB_ANSWERED:
 		return to == URB_WRITTEN;
 	case URB_WRITTEN:

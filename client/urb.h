@@ -15,6 +15,7 @@
 #include "client/vhci.h"
 
 struct pool;
+struct port_answer;
 
 enum urb_kind {
 	URB_CONTROL,
@@ -36,6 +37,7 @@ enum urb_state {
 	URB_WAITING,	/* without a number: for the window, or a connection */
 	URB_FLYING,	/* has a number; the target owes the answer */
 	URB_DELAYED,	/* as flying, but to be sent again: no room there */
+	URB_HELD,	/* the target has answered, but not one before it */
 	URB_ANSWERED,	/* the kernel's answer is queued, not yet written */
 	URB_WRITTEN,	/* written; unlinks that it causes may be unread */
 	URB_SETTLED,	/* may be acknowledged. The end */
@@ -52,6 +54,8 @@ struct urb {
 	uint8_t endpoint;		/* address; 0 for all of endpoint 0 */
 	bool in;			/* data comes from the device */
 	bool unlinked;
+	bool unlinking;			/* and the target has not answered that */
+	bool unlink_again;		/* it had no room for it */
 	bool known;			/* is in the table by id */
 	bool lent;			/* ISOC: the kernel was told that it is done */
 	bool wanted;			/* ISOC: answered by what is read ahead */
@@ -63,13 +67,17 @@ struct urb {
 	uint32_t length;
 	uint32_t interval;
 	uint32_t number;
-	uint32_t start_frame;		/* ISOC */
+	uint32_t start_frame;		/* ISOC, as the next three */
+	uint32_t patience_ms;		/* when no answer comes any more */
 	uint32_t n_packets;
 	uint32_t *lengths;		/* of the packets; lies in small */
 	uint8_t setup[8];
 	uint16_t value, index;		/* of SET_... and CLEAR_HALT; value:
 					 * streams of ALLOC_STREAMS */
 	uint32_t endpoints;		/* of ..._STREAMS, a bit each */
+	struct port_answer *held;	/* HELD: the answer */
+	void *kept;			/* and its data: for unkeep() */
+	void (*unkeep)(void *kept);
 	int status;			/* LOCAL: what it will be answered */
 	uint32_t actual;		/* LOCAL */
 	const uint8_t *data;		/* OUT, and what LOCAL answers */
@@ -99,6 +107,10 @@ struct urb *urb_new_streams(struct port *port, const struct vhci_streams *s);
 struct urb *urb_free(struct urb *urb);
 /* What it holds is not needed any more, only its place in the row. */
 void urb_drop_data(struct urb *urb);
+/* FLYING: keep its answer, and what that points to: HELD. False: no memory. */
+bool urb_hold(struct urb *urb, const struct port_answer *answer);
+/* That answer is not needed any more. */
+void urb_drop_held(struct urb *urb);
 
 /* 0, or the -errno that the kernel is answered: the wire can not carry it. */
 int urb_check(const struct vhci_submit *s, uint32_t data_max);

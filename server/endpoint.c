@@ -17,7 +17,8 @@
  * depends on how that one ends: nothing follows a transfer that has
  * short_not_ok, or a state call. A failure is not known beforehand: then
  * those behind it are taken back, and those of them that moved no byte are
- * executed again when the row goes on ("again").
+ * executed again when the row goes on ("again"), which it does not before the
+ * last of them is back: one that is late would be executed behind the others.
  *
  * A staged URB has its place in the row from its first piece on, and in the
  * window with all bytes up to the last one that came; it is started when there
@@ -52,10 +53,17 @@ void endpoint_init(struct endpoint *ep, uint8_t address,
 	ep->user = user;
 }
 
+static unsigned int *counter_of(const struct endpoint *ep,
+				const struct urb *urb)
+{
+	return urb->state == URB_STATE_FORBIDDEN ? &ep->window->unlinks :
+						   &ep->window->urbs;
+}
+
 static void remove_urb(struct endpoint *ep, struct urb *urb)
 {
 	TAILQ_REMOVE(&ep->row, urb, link);
-	ep->window->urbs--;
+	--*counter_of(ep, urb);
 	ep->window->bytes -= urb->length;
 	urb->endpoint = NULL;
 	urb_unref(urb);
@@ -89,7 +97,7 @@ static void insert_urb(struct endpoint *ep, struct urb *urb)
 	struct urb *before;
 
 	urb->endpoint = ep;
-	ep->window->urbs++;
+	++*counter_of(ep, urb);
 	ep->window->bytes += urb->length;
 	TAILQ_FOREACH_REVERSE(before, &ep->row, endpoint_row, link)
 		if (urb_after(urb->number, before->number))
@@ -125,6 +133,16 @@ static void set_length(struct endpoint *ep, struct urb *urb, uint32_t length)
 	ep->window->bytes += length;
 	ep->window->bytes -= urb->length;
 	urb->length = length;
+}
+
+/*
+ * An early UNLINK does not wait for room: the caller acknowledges nothing more
+ * of the row before it is kept, and that may be what makes room.
+ */
+static bool has_room_to_forbid(const struct endpoint *ep, uint32_t number)
+{
+	return number == ep->acked + 1 ||
+	       ep->window->unlinks < ep->window->max_urbs;
 }
 
 /* Does this end stop the endpoint (usbip_submit, "Stop")? */
@@ -181,6 +199,7 @@ static void take_back_after(struct endpoint *ep, struct urb *urb)
 			break;
 		if (!urb_at_device(u))
 			continue;
+		ep->n_again += !u->again;
 		u->again = true;
 		cancel_urb(ep, u);
 	}
@@ -233,7 +252,7 @@ static bool start_urb(struct endpoint *ep, struct urb *urb)
 
 	if (ep->stopped && urb_after(urb->number, ep->stop))
 		return false;
-	if (ep->n_alone || ep->n_running >= DEPTH)
+	if (ep->n_alone || ep->n_again || ep->n_running >= DEPTH)
 		return false;
 	if (urb_is_state_call(urb) && ep->n_running)
 		return false;
@@ -307,6 +326,7 @@ void endpoint_done(struct urb *urb)
 
 	assert(urb_at_device(urb));
 	count_start(ep, urb, -1);
+	ep->n_again -= urb->again;
 	if (is_to_be_repeated(urb)) {
 		urb->again = false;
 		urb_set_state(urb, URB_STATE_QUEUED);
@@ -490,7 +510,9 @@ static void forbid_staged(struct endpoint *ep, struct urb *urb)
 {
 	urb_drop_pieces(urb);
 	set_length(ep, urb, 0);
+	--*counter_of(ep, urb);
 	urb_set_state(urb, URB_STATE_FORBIDDEN);
+	++*counter_of(ep, urb);
 }
 
 enum endpoint_taken endpoint_unlink(struct endpoint *ep, uint32_t number)
@@ -502,7 +524,7 @@ enum endpoint_taken endpoint_unlink(struct endpoint *ep, uint32_t number)
 	if (!urb) {
 		if (is_too_early(ep, number))
 			return ENDPOINT_INVAL;
-		if (!has_room(ep, number, 0) ||
+		if (!has_room_to_forbid(ep, number) ||
 		    !keep_early(ep, number, URB_STATE_FORBIDDEN))
 			return ENDPOINT_DELAY;
 		endpoint_run(ep);

@@ -34,6 +34,7 @@ static inline uint8_t endpoint_row_address(unsigned int row)
 /* What all rows of a session have together; see usbip_claim_ok. */
 struct endpoint_window {
 	unsigned int max_urbs, urbs;
+	unsigned int unlinks;		/* early ones, as many again at most */
 	size_t max_bytes, bytes;
 };
 
@@ -64,6 +65,7 @@ struct endpoint {
 	uint32_t stop;
 	unsigned int n_running;	/* at the device */
 	unsigned int n_alone;	/* of them, those that nothing may follow yet */
+	unsigned int n_again;	/* and those that are being taken back */
 	bool held;		/* a state call is on: nothing is started */
 	bool starved;		/* the device had no room */
 	bool ended;		/* for good */

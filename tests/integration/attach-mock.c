@@ -24,6 +24,8 @@
 static struct event_base *base;
 static char ctl_dir[] = "/tmp/usbip-ctl-XXXXXX";
 
+static bool over_udp;
+
 /* What became of an attachment. */
 static struct fate {
 	bool ended;
@@ -46,6 +48,7 @@ static struct attachment *begin(uint16_t port)
 		.base = base,
 		.host = "127.0.0.1",
 		.device = "1-1",
+		.udp = over_udp,
 		.tcp_port = port,
 		.port = -1,
 		.timeout_ms = WAIT_MS,
@@ -317,6 +320,47 @@ static void test_claim_lost(void)
 	end(a);
 }
 
+/* An answer that has no room for the descriptors, which are 4 KiB. */
+static void test_descriptors(void)
+{
+	static uint8_t bytes[18 + 4000 + 5] = { 18, 1, 0x10, 2, [17] = 1,
+						[18] = 9, 2, 4000 & 0xff,
+						4000 >> 8, 1, 1 };
+	static const uint8_t bos[] = { 5, 15, 5, 0, 0 };
+	const struct kernel_answer *r;
+	struct attachment *a;
+	uint16_t port;
+
+	for (size_t i = 27; i < 18 + 4000; i++)
+		bytes[i] = (uint8_t)(i * 7);
+	memcpy(bytes + 18 + 4000, bos, sizeof(bos));
+	port = mock_begin(base);
+	mock.descriptors = bytes;
+	mock.n_descriptors = sizeof(bytes);
+	kernel_begin(base);
+	over_udp = true;
+	a = plug(port);
+	r = a ? kernel_wait(kernel_control((const uint8_t[8]){
+		0x80, 6, 0, 2, 0, 0, 0xff, 0xff }, NULL), WAIT_MS) : NULL;
+	ok(r && r->actual == 4000 && !memcmp(r->data, bytes + 18, 4000) &&
+	   mock.n_fetches, "what CLAIM leaves out is fetched (%u)",
+	   mock.n_fetches);
+	r = a ? kernel_wait(kernel_control((const uint8_t[8]){
+		0x80, 6, 0, 15, 0, 0, 0xff, 0 }, NULL), WAIT_MS) : NULL;
+	ok(r && r->actual == 5, "and BOS");
+	end(a);
+
+	port = mock_begin(base);
+	mock.descriptors = bytes;
+	mock.n_descriptors = 1000;
+	kernel_begin(base);
+	a = begin(port);
+	ok(wait_for(&fate.ended) && strstr(fate.why.text, "descriptors of 1-1"),
+	   "cut off: %s", fate.why.text);
+	over_udp = false;
+	end(a);
+}
+
 static void remove_ctl_dir(void)
 {
 	char path[64];
@@ -340,6 +384,7 @@ int main(void)
 	test_events();
 	test_release();
 	test_claim_lost();
+	test_descriptors();
 	remove_ctl_dir();
 	event_base_free(base);
 	return tap_done();

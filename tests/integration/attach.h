@@ -21,6 +21,11 @@
 
 #define WAIT_MS	20000
 
+/* How it is attached; a test that wants UDP defines it before. */
+#ifndef ATTACH_UDP
+#define ATTACH_UDP false
+#endif
+
 static struct event_base *base;
 static uint16_t daemon_port;
 static const char *daemon_host = "127.0.0.1";
@@ -59,6 +64,7 @@ static inline struct attachment *begin(const char *device, uint16_t port)
 		.base = base,
 		.host = daemon_host,
 		.device = device,
+		.udp = ATTACH_UDP,
 		.tcp_port = port,
 		.port = -1,
 		.timeout_ms = timeout_ms,

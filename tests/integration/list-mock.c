@@ -97,7 +97,7 @@ static void test_names(void)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct failure f = { .code = FAILURE_NONE };
 		struct catalog c;
-		int r = catalog_fetch(&c, cases[i].host, port,
+		int r = catalog_fetch(&c, cases[i].host, false, port,
 				      cases[i].timeout_s, &f);
 
 		if (cases[i].text)
@@ -120,7 +120,7 @@ static void test_drip(void)
 	struct failure f = { .code = FAILURE_NONE };
 	struct catalog c;
 
-	ok(catalog_fetch(&c, "127.0.0.1", port, 1, &f) &&
+	ok(catalog_fetch(&c, "127.0.0.1", false, port, 1, &f) &&
 	   f.code == FAILURE_UNREACHABLE, "pages without end: %s", f.text);
 	stop_target();
 }

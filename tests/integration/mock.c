@@ -68,6 +68,8 @@ static void fill_claim(usbip_claim_res *res, usbip_busid *id)
 		claim->window_bytes = claim->data_max = 65536;
 		claim->busid = text();
 		claim->speed = USBIP_SPEED_HIGH;
+		if (mock.descriptors)
+			memcpy(claim->device, mock.descriptors, 18);
 	}
 }
 
@@ -88,6 +90,7 @@ bool_t usbip_claim_1_svc(usbip_claim_args *args, usbip_claim_res *res,
 	memset(&answer, 0, sizeof(answer));
 	if (!go_on(mock.claim, rq))
 		return FALSE;
+	rpcsrv_conn_trust(rpcsrv_conn(rq));
 	call = rpcsrv_defer(rq);
 	fill_claim(&answer, &id);
 	rpcsrv_reply(call, (xdrproc_t)xdr_usbip_claim_res, &answer, NULL, NULL);
@@ -120,6 +123,28 @@ bool_t usbip_release_1_svc(usbip_session_args *args, usbip_stat_res *res,
 	release_call = rpcsrv_defer(rq);
 	set_timer(release, mock.release_ms);
 	return FALSE;
+}
+
+bool_t usbip_fetch_1_svc(usbip_fetch_args *args, usbip_fetch_res *res,
+			 struct svc_req *rq)
+{
+	static char piece[USBIP_PIECE_MAX];
+	u_int left = args->offset < mock.n_descriptors ?
+		     mock.n_descriptors - args->offset : 0;
+
+	mock.n_fetches++;
+	memset(res, 0, sizeof(*res));
+	if (args->urb.endpoint != 0x80 || args->urb.number) {
+		res->status = USBIP_INVAL;
+		return TRUE;
+	}
+	res->usbip_fetch_res_u.piece.piece_len =
+		left < args->count ? left : args->count;
+	res->usbip_fetch_res_u.piece.piece_val = piece;
+	if (left)
+		memcpy(piece, mock.descriptors + args->offset,
+		       res->usbip_fetch_res_u.piece.piece_len);
+	return TRUE;
 }
 
 /* ---- EVENTS --------------------------------------------------------------- */
@@ -215,7 +240,6 @@ UNAVAILABLE(free_streams, usbip_streams_args, usbip_state_res)
 UNAVAILABLE(suspend, usbip_suspend_args, usbip_state_res)
 UNAVAILABLE(resume, usbip_suspend_args, usbip_state_res)
 UNAVAILABLE(stage, usbip_stage_args, usbip_stat_res)
-UNAVAILABLE(fetch, usbip_fetch_args, usbip_fetch_res)
 
 /* What is answered at once holds nothing. */
 int usbip_program_1_freeresult(SVCXPRT *xprt, xdrproc_t xdr_res, caddr_t res)
@@ -224,6 +248,11 @@ int usbip_program_1_freeresult(SVCXPRT *xprt, xdrproc_t xdr_res, caddr_t res)
 }
 
 /* ---- life ----------------------------------------------------------------- */
+
+static bool needs_proof(rpcproc_t proc)
+{
+	return proc == USBIP_CLAIM || proc == USBIP_LIST;
+}
 
 /* A call that waits for its answer waits no more. */
 static void conn_closed(struct rpcsrv_conn *conn, void *user)
@@ -246,10 +275,12 @@ uint16_t mock_begin(struct event_base *base)
 		.vers_low = USBIP_V1,
 		.vers_high = USBIP_V1,
 		.dispatch = usbip_program_1,
+		.needs_proof = needs_proof,
 		.conn_closed = conn_closed,
 	};
 	socklen_t len = sizeof(addr);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int udp = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	memset(&mock, 0, sizeof(mock));
 	memset(instance, 0, sizeof(instance));
@@ -260,7 +291,9 @@ uint16_t mock_begin(struct event_base *base)
 	rpcsrv_limits_default(&config.limits, USBIP_RECORD_EXTRA);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) ||
 	    listen(fd, 16) || getsockname(fd, (struct sockaddr *)&addr, &len) ||
-	    !page || !release || rpcsrv_new(&srv, &config) || rpcsrv_listen(srv, fd))
+	    bind(udp, (struct sockaddr *)&addr, sizeof(addr)) ||
+	    !page || !release || rpcsrv_new(&srv, &config) ||
+	    rpcsrv_listen(srv, fd) || rpcsrv_listen_dgram(srv, udp))
 		abort();
 	return ntohs(addr.sin_port);
 }

@@ -29,14 +29,18 @@ extern struct mock {
 	const char *text;		/* bus id, holder, candidate */
 	unsigned int release_ms;	/* RELEASE is answered as late */
 	bool events_early;		/* answered at once, with nothing */
+	/* Of the device, or NULL: what CLAIM leaves out and FETCH gives. */
+	const uint8_t *descriptors;
+	uint32_t n_descriptors;
 	unsigned int page_ms;		/* LIST: a device in each page, as late */
 	bool page_eof;			/* the first page is all */
 	/* What came. */
-	unsigned int n_claims, n_events, n_releases;
+	unsigned int n_claims, n_events, n_releases, n_fetches;
 	unsigned int n_instances;	/* different ones, of CLAIM */
 } mock;
 
-/* All zero, but for OK and "1-1". The port that it listens at. There is one. */
+/* All zero, but for OK and "1-1". The port that it listens at, TCP and UDP.
+ * There is one. */
 uint16_t mock_begin(struct event_base *base);
 void mock_end(void);
 /* Answer the EVENTS that waits: the session is over. */

@@ -80,6 +80,13 @@ kill -STOP $rpcbind_pid
 ok "look-up with a deadline" find_is "timed out" 127.0.0.1 111 $prog 300
 kill -CONT $rpcbind_pid
 
+# As if it served no datagrams.
+rpcinfo -T udp -d $prog 1
+rpcinfo -T udp6 -d $prog 1
+ok "a controller is told what serves TCP only" sh -c \
+	"$top_builddir/client/usbip-rpc list --udp 127.0.0.1 2>&1 |
+	 grep -q 'serves TCP only: leave out --udp'"
+
 stop_rpcbind
 start_rpcbind
 ok "registers again when rpcbind restarts" eventually registered tcp

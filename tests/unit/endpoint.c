@@ -98,6 +98,9 @@ static const struct row_test tests[] = {
 	{ "what is behind a stall is taken back and done later",
 	  "s1 s2 s3 d1:stall d3:cancelled d2:cancelled a1 d2 d3",
 	  ">1 >2 >3 x3 x2 1=stall >2 >3 2=ok 3=ok", BULK },
+	{ "nothing goes on before the last is taken back",
+	  "s1 s2 s3 d1:stall d3:cancelled a1 s4 d2:cancelled d2",
+	  ">1 >2 >3 x3 x2 1=stall >2 >3 >4 2=ok", BULK },
 	{ "what stalled behind a stall is done later",
 	  "s1 s2 d1:stall d2:stall a1 d2", ">1 >2 x2 1=stall >2 2=ok", BULK },
 	{ "what was done behind a stall is done",
@@ -139,6 +142,11 @@ static const struct row_test tests[] = {
 
 	/* window */
 	{ "more than the window", "s1 s2 s3", ">1 >2 delay", BULK, .max_urbs = 2 },
+	{ "the submit of an early UNLINK waits for room",
+	  "s1 s2 u3 s3 d1 a1 s3 d2", ">1 >2 delay 1=ok 3=cancelled 2=ok", BULK,
+	  .max_bytes = 2 * LENGTH },
+	{ "there is room for as many early UNLINKs", "u2 u3 u4 s1 d1",
+	  "inval >1 1=ok", BULK, .max_urbs = 3 },
 	{ "the window opens by acks, not by replies", "s1 s2 d1 s3 s3/1",
 	  ">1 >2 1=ok delay >3", BULK, .max_urbs = 2 },
 	{ "a delayed number is not used up", "s1 s2 d1 s2/1 d2",
@@ -545,7 +553,8 @@ static void run(const struct row_test *test)
 	strcpy(out, b.out);
 	drain(&b);
 	endpoint_deinit(&b.ep);
-	ok(good && !strcmp(out, test->out) && !b.window.urbs && !b.window.bytes,
+	ok(good && !strcmp(out, test->out) && !b.window.urbs &&
+		   !b.window.unlinks && !b.window.bytes,
 	   "%s", test->name);
 	if (strcmp(out, test->out))
 		printf("# in   %s\n# want %s\n# got  %s\n", test->in, test->out, out);

@@ -386,6 +386,33 @@ static void test_reading_changes(void)
 	port_free(port);
 }
 
+/* A driver records what ends in the order that it ends in. */
+static void test_overtaken(void)
+{
+	begin(0);
+	submit(IN, 1, 3);
+	did("");
+	answer(2, 6, 1);
+	answer(3, 12, 2);
+	ok(did(""), "answers that overtook another wait for it");
+	answer(1, 0, 0);
+	ok(did("1=ok 2=ok 3=ok") && last.n_packets == PACKETS &&
+	   last_packets[1].status == -EXDEV &&
+	   last_packets[2].length == LENGTH, "and have their packets still");
+	ok(!stats()->gaps && stats()->late == 3, "no gap");
+	port_free(port);
+	begin(12);
+	submit(IN, 1, 2);
+	did("");
+	answer_reader(2);
+	ok(did(""), "what was read ahead, too");
+	answer_reader(1);
+	ok(did("1=ok 2=ok") && last_byte == 2, "and has its data still");
+	answer_reader(4);
+	port_unlink(port, 1);
+	port_free(port);
+}
+
 static void test_unlink(void)
 {
 	begin(10);
@@ -438,6 +465,7 @@ static void test_gaps(void)
 	submit(OUT, 8, 8);
 	port_unlink(port, 8);
 	answer(7, 25, 0);
+	port_answered(sent[8], &(struct port_answer){ .status = -ECONNRESET });
 	submit(OUT, 9, 11);
 	answer(9, 1000, 0);
 	ok(stats()->gaps == 1, "nor does a driver that stopped by an unlink");
@@ -463,6 +491,7 @@ int main(void)
 	test_reading();
 	test_reading_stops();
 	test_reading_changes();
+	test_overtaken();
 	test_unlink();
 	test_state_call();
 	test_gaps();

@@ -32,6 +32,7 @@ struct event {
 static struct event events[MAX];
 static size_t n_events, seen;
 static int submit_error;
+static bool renew_waits;	/* for one that is outstanding */
 static struct port *port;
 static struct port_ack acks[PORT_ACKS];
 static size_t n_acks;
@@ -80,7 +81,7 @@ static void on_unlink(struct urb *urb, void *user)
 static void on_renew(void *user)
 {
 	note(RENEWED);
-	n_acks = port_acks(port, acks, false);
+	n_acks = renew_waits ? 0 : port_acks(port, acks, false);
 }
 
 static void on_complete(const struct vhci_complete *done, void *user)
@@ -124,6 +125,7 @@ static void begin(uint32_t urbs, uint32_t bytes)
 	n_events = seen = 0;
 	n_acks = 0;
 	submit_error = 0;
+	renew_waits = false;
 	next_id = 1;
 	port = port_new(&window, &descriptors, &ops);
 	port_up(port);
@@ -254,6 +256,17 @@ static void answer(uint64_t id, int status, uint32_t actual)
 	port_answered(urb, &a);
 }
 
+/* Its UNLINK was answered. */
+static void heard(uint64_t id, bool taken)
+{
+	const struct urb *urb = sent_urb(id);
+	const struct port_number of = {
+		urb->endpoint, urb->stream, urb->number,
+	};
+
+	port_unlinked(port, &of, taken);
+}
+
 static void verdict(uint64_t id, enum port_verdict v)
 {
 	port_answered(sent_urb(id), &(struct port_answer){ .verdict = v });
@@ -277,16 +290,39 @@ static void test_numbers(void)
 	d = bulk_in(512);
 	ok(is_sent(0x81, 3, 1), "the next submit acknowledges");
 	answer(d, 0, 512);
-	ok(is_completed(d, 0, 512), "answers come in any order");
+	ok(nothing(), "one that overtook another is held");
 	bulk_in(512);
 	ok(is_sent(0x81, 4, 1), "what is behind a gap is not acknowledged");
 	answer(b, 0, 0);
+	ok(is_completed(b, 0, 0) && is_completed(d, 0, 512),
+	   "and follows it");
 	bulk_in(512);
-	ok(is_completed(b, 0, 0) && is_sent(0x81, 5, 3), "the gap is closed");
+	ok(is_sent(0x81, 5, 3), "the gap is closed");
 	answer(c, 0, 31);
 	ok(is_completed(c, 0, 31) && nothing(), "OUT ends");
 	ok(port_stats(port)->bytes_in == 1024 && port_stats(port)->bytes_out == 31 &&
 	   port_outstanding(port) == 2, "counted");
+	end();
+}
+
+/* The acknowledgement that makes room has to wait for a RENEW before it. */
+static void test_late_renew(void)
+{
+	uint64_t id;
+
+	begin(2, 1 << 20);
+	renew_waits = true;
+	id = bulk_in(512);
+	submit(0x02, USB_TRANSFER_BULK, 31, 0);
+	submit(0x02, USB_TRANSFER_BULK, 31, 0);
+	seen = n_events;
+	answer(id, 0, 512);
+	ok(is_completed(id, 0, 512) && is(RENEWED, 0) && nothing(),
+	   "no room before it was sent");
+	ok(port_acks(port, acks, false) == 1 && is(RETRY, 0) && nothing(),
+	   "it is sent");
+	port_retry(port);
+	ok(is_sent(0x02, 2, 0) && nothing(), "what waited follows");
 	end();
 }
 
@@ -311,13 +347,13 @@ static void test_window(void)
 	id[0] = bulk_in(5000);
 	id[1] = submit(0x02, USB_TRANSFER_BULK, 600, 0);
 	id[2] = submit(0x02, USB_TRANSFER_BULK, 300, 0);
-	ok(is_sent(0x81, 1, 0) && nothing(), "one is always let in, alone");
+	ok(is_sent(0x81, 1, 0) && is_sent(0x02, 1, 0) && nothing(),
+	   "the first of each endpoint is always let in");
 	answer(id[0], 0, 5000);
 	ok(is_completed(id[0], 0, 5000) && is(RENEWED, 0) && n_acks == 1 &&
 	   acks[0].endpoint == 0x81 && acks[0].acked == 1,
 	   "what blocks another endpoint is acknowledged");
-	ok(is_sent(0x02, 1, 0) && is_sent(0x02, 2, 0) && nothing(),
-	   "then those go that fit");
+	ok(is_sent(0x02, 2, 0) && nothing(), "then that goes which fits");
 	end();
 
 	begin(8, 1 << 20);
@@ -384,6 +420,16 @@ static void test_stop(void)
 	port_unlink(port, c);
 	ok(is(UNLINKED, b) && is(UNLINKED, c), "the driver's unlinks go first");
 	port_settled(port);
+	bulk_in(512);
+	heard(b, true);
+	heard(b, true);
+	ok(is_sent(0x81, 5, 0) && nothing(),
+	   "not before the target has heard of them either");
+	heard(c, false);
+	ok(is(RETRY, 0) && nothing(), "one that it could not keep");
+	port_retry(port);
+	ok(is(UNLINKED, c) && nothing(), "goes again");
+	heard(c, true);
 	ok(is(RENEWED, 0) && n_acks == 1 && acks[0].endpoint == 0x81 &&
 	   acks[0].acked == 1 && nothing(),
 	   "then it is acknowledged, as others fly behind it");
@@ -582,14 +628,16 @@ static void test_connection(void)
 	d = bulk_in(512);
 	ok(nothing(), "nothing is sent without a connection");
 	n_acks = port_acks(port, acks, true);
-	ok(n_acks == 1 && acks[0].endpoint == 0x81 && acks[0].acked == 1,
-	   "RENEW acknowledges what has arrived");
+	ok(!n_acks, "RENEW acknowledges nothing, while an UNLINK may be lost");
 	port_up(port);
 	ok(is_sent(0x02, 1, 0) && events[seen - 1].first == b,
 	   "what flew is sent again, with its number and data");
-	ok(is_sent(0x81, 2, 1) && is(UNLINKED, c), "and its unlink behind it");
-	ok(is_sent(0x81, 3, 1) && nothing(), "then what waited");
+	ok(is_sent(0x81, 2, 0) && is(UNLINKED, c), "and its unlink behind it");
+	ok(is_sent(0x81, 3, 0) && nothing(), "then what waited");
 	ok(port_stats(port)->resent == 2, "counted");
+	heard(c, true);
+	ok(is(RENEWED, 0) && n_acks == 1 && acks[0].acked == 1 && nothing(),
+	   "and when it was heard, what has arrived is acknowledged");
 	answer(c, -ECONNRESET, 0);
 	answer(b, 0, 8000);
 	ok(is_completed(c, -ECONNRESET, 0) && is_completed(b, 0, 8000) &&
@@ -782,9 +830,10 @@ static void test_forget(void)
 	ok(port_outstanding(port) == 2, "one flies, one waits, one settles");
 	seen = n_events;
 	port_forget(port);
-	ok(is(UNLINKED, b) && is(RENEWED, 0) && n_acks == 1 &&
-	   acks[0].acked == 1 && nothing(),
-	   "forgotten: what flies is unlinked, what settled is acknowledged");
+	ok(is(UNLINKED, b) && nothing(), "forgotten: what flies is unlinked");
+	heard(b, true);
+	ok(is(RENEWED, 0) && n_acks == 1 && acks[0].acked == 1 && nothing(),
+	   "what settled is acknowledged behind that");
 	ok(!port_outstanding(port), "nobody waits for anything");
 	port_unlink(port, b);
 	answer(b, -ECONNRESET, 0);
@@ -798,6 +847,7 @@ int main(void)
 {
 	test_numbers();
 	test_window();
+	test_late_renew();
 	test_unlink();
 	test_stop();
 	test_stop_while_settling();

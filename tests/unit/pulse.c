@@ -34,7 +34,7 @@ static int tcp(int *otherp)
 
 int main(void)
 {
-	int fds[2], other, fd = tcp(&other);
+	int fds[2], udp, other, fd = tcp(&other);
 	struct pulse p;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds))
@@ -65,6 +65,13 @@ int main(void)
 	for (int i = 0; i < PULSE_TICKS; i++)
 		pulse_tick(&p, true);
 	ok(!pulse_is_there(&p), "and then no more: not");
+	udp = socket(AF_INET, SOCK_DGRAM, 0);
+	pulse_begin(&p, udp);
+	pulse_renews(&p);
+	ok(!pulse_is_there(&p), "over UDP nothing but an answer counts");
+	pulse_heard(&p);
+	ok(pulse_is_there(&p), "and any does");
+	close(udp);
 	close(fd);
 	close(other);
 	close(fds[0]);

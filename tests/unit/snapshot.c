@@ -142,7 +142,7 @@ static void test_connection(void)
 	now += 35000;
 	ok(says("port 0: 46f4:0001 QEMU Stick, 5 Gb/s\n") &&
 	   says("attached; bus 3 device 2 (3-1)\n") &&
-	   says("from target 2-1; connected for 35 s, 0 reconnects\n"),
+	   says("from target 2-1; connected over tcp for 35 s, 0 reconnects\n"),
 	   "connected");
 	ok(number("connection", "up") == 1 &&
 	   number("connection", "seconds") == 35 &&
@@ -153,7 +153,7 @@ static void test_connection(void)
 	now += 12100;
 	shown.state = "held";
 	ok(says("held; bus 3") &&
-	   says("reconnecting for 12 s (3 attempts), lease left: 18 s, 0 rec"),
+	   says("reconnecting over tcp for 12 s (3 attempts), lease left: 18 s, 0 rec"),
 	   "the connection is lost");
 	ok(number("connection", "up") == 0 &&
 	   number("connection", "attempts") == 3 &&
@@ -163,7 +163,8 @@ static void test_connection(void)
 	contact_made(&contact);
 	shown.state = "attached";
 	shown.reconnects = contact.returns;
-	ok(says("connected for 0 s, 1 reconnects"), "it is back");
+	shown.transport = "udp";
+	ok(says("connected over udp for 0 s, 1 reconnects"), "it is back");
 	shown.state = "detaching";
 	contact.since = 0;
 	ok(says("; session releasing, 1 rec") && number("connection", "up") == -1,
@@ -223,6 +224,7 @@ int main(void)
 		.device = &device,
 		.state = "attached",
 		.session = "releasing",
+		.transport = "tcp",
 		.contact = &contact,
 		.stats = &stats,
 		.isoc = &isoc,

@@ -142,6 +142,62 @@ static void test_claim(void)
 	answer_descriptors_deinit(&d.descriptors);
 }
 
+/* Configurations of 9 bytes each, or what is told for them, and a BOS of 5. */
+static void test_descriptors(void)
+{
+	static const struct {
+		const char *what;
+		uint8_t n_configs, len, bytes[32];
+		int result;
+		uint8_t n, bos;
+	} cases[] = {
+		{ "one configuration", 1, 9, { 9, 2, 9, 0 }, 0, 1, 0 },
+		{ "two", 2, 18, { 9, 2, 9, 0, [9] = 9, 2, 9, 0 }, 0, 2, 0 },
+		{ "and BOS", 1, 14, { 9, 2, 9, 0, [9] = 5, 15, 5, 0 }, 0, 1, 5 },
+		{ "one that the device did not give", 2, 14,
+		  { 9, 2, 9, 0, [9] = 5, 15, 5, 0 }, 0, 1, 5 },
+		{ "none of them", 1, 5, { 5, 15, 5, 0 }, -EPROTO, 0, 0 },
+		{ "nothing", 1, 0, { 0 }, -EPROTO, 0, 0 },
+		{ "cut off", 1, 8, { 9, 2, 9, 0 }, -EPROTO, 0, 0 },
+		{ "of no length", 1, 9, { 9, 2, 0, 0 }, -EPROTO, 0, 0 },
+		{ "half a header", 1, 12, { 9, 2, 9, 0, [9] = 5, 15, 5 },
+		  -EPROTO, 1, 0 },
+		{ "something behind it", 1, 14, { 9, 2, 9, 0, [9] = 5, 3, 5 },
+		  -EPROTO, 1, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint8_t bytes[18 + 32] = { 18, 1 };
+		usbip_claim_ok claim;
+		struct claim_device d;
+		int r;
+
+		memset(&claim, 0, sizeof(claim));
+		memset(&d, 0, sizeof(d));
+		bytes[17] = cases[i].n_configs;
+		memcpy(claim.device, bytes, 18);
+		memcpy(d.descriptors.device, bytes, 18);
+		memcpy(bytes + 18, cases[i].bytes, 32);
+		r = claim_take_descriptors(&d, bytes, 18u + cases[i].len);
+		ok(claim_is_cut(&claim) && r == cases[i].result &&
+		   d.descriptors.n_configs == cases[i].n &&
+		   d.descriptors.bos.len == cases[i].bos &&
+		   (!cases[i].bos || d.descriptors.bos.bytes[1] == 15),
+		   "descriptors: %s", cases[i].what);
+		answer_descriptors_deinit(&d.descriptors);
+	}
+}
+
+static void test_interim(void)
+{
+	static const uint8_t results[] = { 0, 0, 0, USBIP_IN_PROGRESS, 0 };
+	static const uint8_t others[] = { 0, 0, 1, USBIP_IN_PROGRESS };
+
+	ok(status_is_interim(results, 4) && status_is_interim(results, 5) &&
+	   !status_is_interim(results, 3) && !status_is_interim(others, 4),
+	   "IN_PROGRESS is not the last word");
+}
+
 static void test_names(void)
 {
 	static const uint8_t device[18] = { [14] = 1, [15] = 2 };
@@ -245,6 +301,8 @@ int main(void)
 	test_calls();
 	test_rpc();
 	test_claim();
+	test_descriptors();
+	test_interim();
 	test_names();
 	test_text();
 	test_log();

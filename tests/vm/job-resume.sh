@@ -33,12 +33,12 @@ until_true 30 grep -q '^# begun' /tmp/load.out
 wire down
 began=$(up_s)
 ok "the network is gone: port says so" until_true 18 \
-	port_says 'reconnecting for [0-9]+ s .*lease left: [1-9]'
+	port_says 'reconnecting over tcp for [0-9]+ s .*lease left: [1-9]'
 # not to wait for a fact: the outage has this length
 while [ $(($(up_s) - began)) -lt 20 ]; do sleep 1; done
 wire up
 ok "20 s later it is back, and so is the connection" until_true 20 \
-	port_says 'connected for .*, 1 reconnects'
+	port_says 'connected over tcp for .*, 1 reconnects'
 before=$(transfers)
 ok "the load goes on" until_true 20 eval '[ "$(transfers)" -gt '"$before"' ]'
 kill $load_pid
