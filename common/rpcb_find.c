@@ -3,10 +3,10 @@
  * rpcb_find - ask the rpcbind of a host where a service is.
  *
  * Version 4 of rpcbind's protocol is asked first, then 3, then 2 (the
- * portmapper, IPv4 only), over one connection. Of the answer the port alone
- * is used, at the host's own address: a name, a NAT or a scope that led there
- * leads there again, and rpcbind, which anybody's service can write to,
- * cannot send the caller to a third host.
+ * portmapper, IPv4 only), over one connection; for UDP over IPv4, 2 alone. Of
+ * the answer the port alone is used, at the host's own address: a name, a NAT
+ * or a scope that led there leads there again, and rpcbind, which anybody's
+ * service can write to, cannot send the caller to a third host.
  */
 #include "common/rpcb.h"
 
@@ -221,6 +221,17 @@ static int begin(struct rpcb_find *find, struct event_base *base)
 	return ask(find) ? 0 : -ENOMEM;
 }
 
+/*
+ * GETADDR of versions 4 and 3 does not look at r_netid: it tells the address on
+ * the transport that it was asked by, which is TCP here. GETPORT of version 2
+ * takes the protocol. For udp6 there is none; usbip-rpcd has one port for both.
+ */
+static rpcvers_t first_to_ask(const struct rpcb_find *find)
+{
+	return find->protocol == IPPROTO_UDP &&
+	       find->host.ss_family == AF_INET ? PMAPVERS : RPCBVERS4;
+}
+
 CLEANUP_DEFINE(struct rpcb_find, rpcb_find_free);
 
 int rpcb_find_new(struct rpcb_find **findp, struct event_base *base,
@@ -246,7 +257,7 @@ int rpcb_find_new(struct rpcb_find **findp, struct event_base *base,
 	find->prog = prog;
 	find->vers = vers;
 	find->protocol = protocol;
-	find->asked = RPCBVERS4;
+	find->asked = first_to_ask(find);
 	find->done = done;
 	find->user = user;
 	if (evtimer_assign(&find->deadline, base, on_deadline, find))
