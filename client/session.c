@@ -188,6 +188,7 @@ static void returned(int fd, const struct resolver_addr *addr, void *user)
 {
 	struct session *s = user;
 
+	s->addr = *addr;
 	s->target = target_free(s->target);
 	if (make_clnt(s, fd)) {
 		close(fd);
@@ -217,6 +218,7 @@ static void try_again(evutil_socket_t fd, short what, void *user)
 		.base = s->config.base,
 		.host = s->config.host,
 		.known = &s->addr,
+		.port = s->config.tcp_port,
 		.timeout_ms = RETURN_TIMEOUT_MS,
 		.connected = claims ? connected : returned,
 		.failed = claims ? connect_failed : return_failed,

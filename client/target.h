@@ -18,7 +18,8 @@ struct target_config {
 	struct event_base *base;
 	const char *host;		/* name or address, IPv4 or IPv6 */
 	uint16_t port;			/* of the service; 0: ask rpcbind */
-	/* Where it was found before: nothing is looked up. Or NULL. */
+	/* Where it was found before: that is tried first, and its rpcbind is
+	 * asked only then (and not with a port). Or NULL. */
 	const struct resolver_addr *known;
 	unsigned int timeout_ms;	/* of all that */
 	/* One of the two is called, once, from the loop. */
