@@ -329,6 +329,36 @@ int ctl_ask(const char *dir, unsigned int port, const char *request,
 	return json_is_object(*replyp) ? 0 : -EPROTO;
 }
 
+/* Who listens there: 0, it can not be found out. */
+static pid_t helper_of(const char *dir, unsigned int port)
+{
+	_cleanup_(cleanup_close) int fd = -1;
+	socklen_t len = sizeof(struct ucred);
+	struct sockaddr_un addr;
+	struct ucred cred;
+
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || make_addr(&addr, dir, port) ||
+	    connect(fd, (struct sockaddr *)&addr, sizeof(addr)) ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))
+		return 0;
+	return cred.pid;
+}
+
+void ctl_silent(struct failure *f, const char *dir, unsigned int port,
+		int error)
+{
+	pid_t pid = helper_of(dir, port);
+	char hint[80] = "";
+
+	if (pid > 0)
+		snprintf(hint, sizeof(hint), "; if it hangs, kill -9 %d unplugs "
+			 "the device", (int)pid);
+	failure_set(f, error == -EACCES ? FAILURE_PERMISSION : FAILURE_OTHER,
+		    "the helper of port %u does not answer: %s%s", port,
+		    strerror(-error), hint);
+}
+
 static int compare_ports(const void *a, const void *b)
 {
 	unsigned int x = *(const unsigned int *)a, y = *(const unsigned int *)b;
