@@ -62,9 +62,7 @@ static int detach_one(unsigned int port, bool may_be_gone)
 	} else if (r == -EACCES) {
 		failure_set(&f, FAILURE_PERMISSION, "detaching takes root");
 	} else {
-		failure_set(&f, FAILURE_OTHER,
-			    "the helper of port %u does not answer: %s", port,
-			    strerror(r ? -r : EPROTO));
+		ctl_silent(&f, CTL_DIR, port, r ? r : -EPROTO);
 	}
 	return command_fail(&f);
 }

@@ -181,9 +181,7 @@ static int ask_all(const unsigned int *ports, size_t n, json_t *array,
 		/* One that has just ended, or left its socket behind. */
 		if (r == -ECONNREFUSED || r == -ENOENT)
 			continue;
-		failure_set(f, r == -EACCES ? FAILURE_PERMISSION : FAILURE_OTHER,
-			    "the helper of port %u does not answer: %s",
-			    ports[i], strerror(-r));
+		ctl_silent(f, CTL_DIR, ports[i], r);
 		code = f->code;
 	}
 	return code;

@@ -127,6 +127,20 @@ int ctl_ask(const char *dir, unsigned int port, const char *request,
 				   timeout_ms, replyp);
 }
 
+void ctl_silent(struct failure *f, const char *dir, unsigned int port,
+		int error)
+{
+	char path[PATH_SIZE], hint[80] = "";
+	pid_t pid = make_path(path, dir, port) ? 0 : control_owner(path);
+
+	if (pid > 0)
+		snprintf(hint, sizeof(hint), "; if it hangs, kill -9 %d unplugs "
+			 "the device", (int)pid);
+	failure_set(f, error == -EACCES ? FAILURE_PERMISSION : FAILURE_OTHER,
+		    "the helper of port %u does not answer: %s%s", port,
+		    strerror(-error), hint);
+}
+
 static int compare_ports(const void *a, const void *b)
 {
 	unsigned int x = *(const unsigned int *)a, y = *(const unsigned int *)b;

@@ -15,6 +15,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "client/failure.h"
+
 #define CTL_DIR		"/run/usbip-rpc"
 
 struct event_base;
@@ -44,6 +46,9 @@ struct ctl *ctl_free(struct ctl *ctl);
  */
 int ctl_ask(const char *dir, unsigned int port, const char *request,
 	    unsigned int timeout_ms, json_t **replyp);
+/* What is to be told of a helper that ctl_ask() had this error from. */
+void ctl_silent(struct failure *f, const char *dir, unsigned int port,
+		int error);
 /* The ports that have a socket, ascending; frees with free(). -errno. */
 int ctl_ports(const char *dir, unsigned int **portsp, size_t *np);
 

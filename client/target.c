@@ -372,6 +372,11 @@ static void begin(evutil_socket_t fd, short what, void *user)
 	struct target *t = user;
 
 	t->addr = *t->config.known;
+	/* Started anew, the service may be at another port: rpcbind is next. */
+	if (!t->config.port) {
+		t->found.addrs[0] = t->addr;
+		t->found.n = 1;
+	}
 	begin_connect(t);
 }
 

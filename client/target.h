@@ -21,8 +21,9 @@ struct target_config {
 	const char *host;		/* name or address, IPv4 or IPv6 */
 	bool udp;			/* else TCP */
 	uint16_t port;			/* of the service; 0: ask rpcbind */
-	/* Where it was found before: nothing is looked up, nor is it seen
-	 * whether somebody answers over UDP. Or NULL. */
+	/* Where it was found before: that is tried first, and its rpcbind is
+	 * asked only then (and not with a port); over UDP it is not seen
+	 * whether somebody answers there. Or NULL. */
 	const struct resolver_addr *known;
 	unsigned int timeout_ms;	/* of all that */
 	/* One of the two is called, once, from the loop. */

@@ -433,3 +433,18 @@ int control_ask(const char *path, json_t *request, unsigned int timeout_ms,
 	json_decref(request);
 	return r ? r : read_reply(fd, replyp);
 }
+
+pid_t control_owner(const char *path)
+{
+	_cleanup_(cleanup_close) int fd = -1;
+	socklen_t len = sizeof(struct ucred);
+	struct sockaddr_un addr;
+	struct ucred cred;
+
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || make_addr(&addr, path) ||
+	    connect(fd, (struct sockaddr *)&addr, sizeof(addr)) ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))
+		return 0;
+	return cred.pid;
+}

@@ -10,6 +10,7 @@
 #define USBIP_COMMON_CONTROL_H
 
 #include <jansson.h>
+#include <sys/types.h>
 
 struct control;
 struct control_peer;			/* who has asked */
@@ -51,5 +52,7 @@ struct control_peer *control_waiting(struct control *control,
  */
 int control_ask(const char *path, json_t *request, unsigned int timeout_ms,
 		json_t **replyp);
+/* Who listens there: 0, it can not be found out. */
+pid_t control_owner(const char *path);
 
 #endif

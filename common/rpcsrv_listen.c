@@ -145,7 +145,10 @@ static void on_acceptable(evutil_socket_t lfd, short what, void *user)
 		fd = accept4(lfd, (struct sockaddr *)&peer, &len,
 			     SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0) {
-			handle_accept_error(l, errno);
+			/* It wants a descriptor before it looks for somebody:
+			 * behind the first there may be nobody. */
+			if (!i)
+				handle_accept_error(l, errno);
 			return;
 		}
 		if (!make_room(l->srv, &peer)) {

@@ -61,6 +61,7 @@ struct lusb {
 	struct event *scan;		/* look again, soon */
 	struct worker *reader;		/* of new devices */
 	bool started;			/* the first scan is over */
+	bool blind;			/* and the last one could see nothing */
 	bool starved;			/* a submit() gave -EAGAIN */
 	unsigned int n_running;		/* transfers of all devices */
 	SLIST_HEAD(, lusb_transfer) spare;

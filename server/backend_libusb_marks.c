@@ -2,8 +2,8 @@
 /*
  * backend_libusb_marks - devices that a killed service did not give back.
  *
- * While a device is claimed there is a file with its bus id in MARKS, and its
- * device number in there. Who finds one at its start, and the same device
+ * While a device is claimed there is a link with its bus id in MARKS, to its
+ * device number: a link needs no room where /run is full. Who finds one at its start, and the same device
  * still plugged in, claims it once and gives it back: with that the device is
  * reset and its own drivers have it again.
  *
@@ -33,18 +33,14 @@ static void path_of(const char *busid, char *path, size_t size)
 
 void lusb_mark(const struct lusb_device *dev)
 {
-	char path[sizeof(MARKS) + NAME_MAX + 2];
-	FILE *f;
+	char path[sizeof(MARKS) + NAME_MAX + 2], number[16];
 
 	path_of(dev->info.busid, path, sizeof(path));
+	snprintf(number, sizeof(number), "%u", dev->devnum);
 	mkdir(MARKS, 0700);
-	f = fopen(path, "we");
-	if (!f) {
+	unlink(path);
+	if (symlink(number, path))
 		log_debug(LOG_TAG_DEVICE, "%s: %s", path, strerror(errno));
-		return;
-	}
-	fprintf(f, "%u\n", dev->devnum);
-	fclose(f);
 }
 
 void lusb_unmark(const char *busid)
@@ -57,18 +53,13 @@ void lusb_unmark(const char *busid)
 
 static unsigned int read_mark(const char *busid)
 {
-	char path[sizeof(MARKS) + NAME_MAX + 2];
-	unsigned int devnum = 0;
-	FILE *f;
+	char path[sizeof(MARKS) + NAME_MAX + 2], number[16];
+	ssize_t n;
 
 	path_of(busid, path, sizeof(path));
-	f = fopen(path, "re");
-	if (!f)
-		return 0;
-	if (fscanf(f, "%u", &devnum) != 1)
-		devnum = 0;
-	fclose(f);
-	return devnum;
+	n = readlink(path, number, sizeof(number) - 1);
+	number[n < 0 ? 0 : n] = 0;
+	return strtoul(number, NULL, 10);
 }
 
 static void give_back(struct lusb *lusb, const char *busid)

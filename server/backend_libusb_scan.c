@@ -32,6 +32,8 @@
 
 #define SYSFS "/sys/bus/usb/devices"
 #define HUB_CLASS 9
+/* Seconds until it is tried again to look at SYSFS. */
+#define BLIND_PAUSE 1
 /* A device descriptor and eight configurations of the largest size. */
 #define DESCRIPTORS_MAX (18 + 8 * 65535)
 
@@ -261,16 +263,32 @@ static bool remove_unseen(struct lusb *lusb)
 	return any;
 }
 
+/* There is no descriptor to look with, say: what can not be seen is not gone. */
+static void look_later(struct lusb *lusb, int error)
+{
+	const struct timeval tv = { .tv_sec = BLIND_PAUSE };
+
+	if (!lusb->blind)
+		log_warning(SYSFS ": %s; what is plugged in or out is not seen until that is over",
+			    strerror(error));
+	lusb->blind = true;
+	event_add(lusb->scan, &tv);
+}
+
 /* true: something left. */
 static bool scan_once(struct lusb *lusb)
 {
 	struct lusb_device *dev;
 	struct dirent *entry;
-	DIR *dir;
+	DIR *dir = opendir(SYSFS);
 
+	if (!dir && errno != ENOENT) {
+		look_later(lusb, errno);
+		return false;
+	}
+	lusb->blind = false;
 	TAILQ_FOREACH(dev, &lusb->devices, link)
 		dev->seen = false;
-	dir = opendir(SYSFS);
 	while (dir && (entry = readdir(dir)))
 		if (is_device(entry->d_name))
 			look_at(lusb, entry->d_name);

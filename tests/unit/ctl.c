@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <regex.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -67,13 +68,27 @@ static size_t count(unsigned int *ports)
 	return n;
 }
 
+static bool is_like(const char *text, const char *pattern)
+{
+	regex_t regex;
+	bool is;
+
+	if (regcomp(&regex, pattern, REG_NOSUB))
+		abort();
+	is = !regexec(&regex, text, 0, NULL, 0);
+	regfree(&regex);
+	return is;
+}
+
 int main(void)
 {
 	struct ctl *a, *b, *c, *d;
 	unsigned int ports[4];
 	json_t *o = NULL;
+	char path[64], want[80];
+	struct failure f;
 	struct stat st;
-	char path[64];
+	int r;
 
 	base = event_base_new();
 	if (!base || !mkdtemp(dir) || rmdir(dir))
@@ -88,6 +103,12 @@ int main(void)
 	   "listed in order");
 	a = ctl_free(a);
 	ok(!take(&a, -1) && ctl_port(a) == 0, "what was given back is taken again");
+	snprintf(want, sizeof(want), "port 0 does not answer: .* kill -9 %d ",
+		 (int)getpid());
+	r = ctl_ask(dir, 0, "status", 100, &o);
+	ctl_silent(&f, dir, 0, r);
+	ok(r == -ETIMEDOUT && is_like(f.text, want), "one that hangs is named: %s",
+	   f.text);
 	leave_socket(2);
 	ok(ctl_ask(dir, 2, "status", 100, &o) == -ECONNREFUSED,
 	   "nobody is behind a dead helper's");

@@ -34,6 +34,11 @@ int ctl_ports(const char *dir, unsigned int **portsp, size_t *np)
 	return 0;
 }
 
+void ctl_silent(struct failure *f, const char *dir, unsigned int port, int r)
+{
+	failure_set(f, FAILURE_OTHER, "silent: %s", strerror(-r));
+}
+
 int command_fail(const struct failure *f)
 {
 	told = *f;
@@ -83,8 +88,8 @@ int main(void)
 		{ "{\"ok\":true,\"released\":true}", 0, FAILURE_NONE, "" },
 		{ "{\"ok\":true,\"released\":false}", 0,
 		  FAILURE_UNREACHABLE, "has not confirmed" },
-		{ "{}", 0, FAILURE_OTHER, "does not answer" },
-		{ NULL, -ETIMEDOUT, FAILURE_OTHER, "does not answer" },
+		{ "{}", 0, FAILURE_OTHER, "silent" },
+		{ NULL, -ETIMEDOUT, FAILURE_OTHER, "silent" },
 		{ NULL, -ENOENT, FAILURE_NOT_FOUND, "nothing is attached" },
 		{ NULL, -EACCES, FAILURE_PERMISSION, "root" },
 	};

@@ -596,6 +596,30 @@ static void test_no_descriptors(void)
 	bench_deinit(&b);
 }
 
+/* accept() finds none for the next one, whether or not there is a next one. */
+static void test_last_descriptor(void)
+{
+	struct rlimit limit, tight;
+	struct sockaddr_in to;
+	struct bench b;
+	int fd, last;
+
+	bench_plain(&b);
+	to = listen_tcp(&b);
+	fd = connect_from(&to, 2);
+	last = open("/dev/null", O_RDONLY);
+	close(last);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	tight = limit;
+	tight.rlim_cur = last + 1;
+	setrlimit(RLIMIT_NOFILE, &tight);
+	run(b.base, 20);
+	ok(!closed(fd) && answers(&b, fd), "who comes gets the last descriptor");
+	setrlimit(RLIMIT_NOFILE, &limit);
+	close(fd);
+	bench_deinit(&b);
+}
+
 int main(void)
 {
 	test_refusals();
@@ -611,5 +635,6 @@ int main(void)
 	test_caps();
 	test_caps_trusted();
 	test_no_descriptors();
+	test_last_descriptor();
 	return tap_done();
 }

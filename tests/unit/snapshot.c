@@ -39,6 +39,12 @@ int ctl_ask(const char *dir, unsigned int port, const char *request,
 	return *replyp ? 0 : -EPROTO;
 }
 
+void ctl_silent(struct failure *f, const char *dir, unsigned int port,
+		int error)
+{
+	failure_set(f, FAILURE_OTHER, "%s", strerror(-error));
+}
+
 int ctl_ports(const char *dir, unsigned int **portsp, size_t *np)
 {
 	*portsp = calloc(1, sizeof(**portsp));

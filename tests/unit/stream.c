@@ -2,8 +2,12 @@
 /*
  * A stream over a transport that is not the descriptor itself: as TLS does,
  * it takes in more than it gives out, and the descriptor does not tell of the
- * rest; and it takes less than it is given.
+ * rest; and it takes less than it is given. And one over TCP, whose peer may
+ * be gone without a word.
  */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -228,10 +232,44 @@ static void test_short_writes(void)
 	owner_deinit();
 }
 
+static int option(int fd, int level, int name)
+{
+	socklen_t len = sizeof(int);
+	int value = 0;
+
+	if (getsockopt(fd, level, name, &value, &len))
+		abort();
+	return value;
+}
+
+/* Not after the system's two hours, nor its quarter of an hour with data. */
+static void test_silence(void)
+{
+	struct stream_config config = {
+		.record_max = 1 << 16, .fragments = 1, .ahead = owner.ahead,
+		.handlers = &handlers, .user = &owner,
+	};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	config.base = owner.base = event_base_new();
+	if (fd < 0 || stream_init(&owner.stream, fd, &config))
+		abort();
+	ok(option(fd, SOL_SOCKET, SO_KEEPALIVE) &&
+	   option(fd, IPPROTO_TCP, TCP_KEEPIDLE) +
+	   option(fd, IPPROTO_TCP, TCP_KEEPINTVL) *
+	   option(fd, IPPROTO_TCP, TCP_KEEPCNT) <= 20,
+	   "a peer that says nothing is missed in 20 s");
+	ok(option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT) == 20000,
+	   "and so is one that takes nothing");
+	stream_deinit(&owner.stream);
+	event_base_free(owner.base);
+}
+
 int main(void)
 {
 	test_pending();
 	test_pause();
 	test_short_writes();
+	test_silence();
 	return tap_done();
 }

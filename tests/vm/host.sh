@@ -35,6 +35,32 @@ serve_guest() {
 	echo "$n $bad" >"$work/$1.points"
 }
 
+# A line is its number and what follows from that: faults-lib.sh checks them.
+tell_lines() {
+	told=0
+	until [ -e "$work/lines.stop" ]; do
+		told=$((told + 1))
+		printf '%08d %010d\n' $told $((told * 2654435761 % 4294967296)) ||
+			return
+		[ $((told % 5)) != 0 ] || sleep 0.05
+	done
+	echo $told >"$work/lines.told"
+}
+
+check_lines() { # HOW-MANY
+	awk -v want="$1" '
+		$0 != sprintf("%08d %010.0f", NR, NR * 2654435761 % 4294967296) {
+			print "line " NR " is: " $0
+			exit bad = 1
+		}
+		END {
+			if (bad || NR != want)
+				print NR " lines, want " want
+			exit bad || NR != want
+		}' | tail -1 | grep . && return 1
+	echo "$1"
+}
+
 # set_answer GUEST VERB ARG...: do it; $answer becomes one line, "ok ..." or why not
 set_answer() {
 	guest=$1 verb=$2; shift 2
@@ -60,6 +86,28 @@ set_answer() {
 		;;
 	serial-sum) # BYTES: the checksum of the last so many that came
 		answer="ok $(tail -c "$1" "$work/serial.log" | sha256sum)"
+		;;
+	lines-begin) # numbered lines, into the serial adapter's line
+		lines_from=$(stat -c %s "$work/serial.log")
+		rm -f "$work/lines.stop" "$work/lines.told"
+		tell_lines >"$work/serial.in" &
+		pids="$pids $!"
+		answer="ok"
+		;;
+	lines-end) # how many there were
+		: >"$work/lines.stop"
+		answer="the line takes nothing"
+		for i in $(seq 200); do
+			[ ! -s "$work/lines.told" ] || {
+				answer="ok $(cat "$work/lines.told")"
+				break
+			}
+			sleep 0.1
+		done
+		;;
+	lines-heard) # N: since lines-begin, and no others
+		answer=$(tail -c "+$((lines_from + 1))" "$work/serial.log" |
+			check_lines "$1") && answer="ok $answer"
 		;;
 	file-sum) # FILE: the checksum of a file that the host keeps
 		answer="ok $(sha256sum <"$work/$1")"

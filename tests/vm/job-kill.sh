@@ -62,9 +62,10 @@ share --lease 3
 on target "gadget ss high SourceSink"
 until_true 15 there $id
 round=0
-ok "the helper killed 25 times" storm helper 25
+kills=$((25 * lab_times))
+ok "the helper killed $kills times" storm helper $kills
 round=0
-ok "usbip-rpcd killed 25 times" storm usbip-rpcd 25
+ok "usbip-rpcd killed $kills times" storm usbip-rpcd $kills
 # A kernel thread may sleep for a moment in its work; what hangs stays.
 ok "no process hangs" eval 'until_true 20 not hangs || { hangs; false; }'
 is "no port is taken" "$(usbip-rpc port | grep target)" ""
