@@ -24,7 +24,8 @@ static const char usage[] =
 "      --port N         call it port N (the lowest number that is free)\n"
 "      --tcp-port N     the target's service is at this TCP port: do not ask\n"
 "                       rpcbind\n"
-"      --udp            by datagrams: what is lost holds up nothing else\n"
+"      --proto udp      by datagrams: what is lost holds up nothing else\n"
+"      --udp            the same\n"
 "      --udp-port N     the same, and the service is at this UDP port\n"
 "      --isoc-buffer MS keep MS milliseconds of isochronous data under way\n"
 "                       at the target, for networks with long round trips (0)\n"
@@ -40,8 +41,8 @@ static const char usage[] =
 "  -h, --help           show this\n";
 
 enum {
-	OPT_PORT = 256, OPT_TCP_PORT, OPT_UDP, OPT_UDP_PORT, OPT_ISOC_BUFFER,
-	OPT_TIMEOUT, OPT_FOLLOW, OPT_PERSIST, OPT_FOREGROUND,
+	OPT_PORT = 256, OPT_TCP_PORT, OPT_PROTO, OPT_UDP, OPT_UDP_PORT,
+	OPT_ISOC_BUFFER, OPT_TIMEOUT, OPT_FOLLOW, OPT_PERSIST, OPT_FOREGROUND,
 };
 
 static const struct option options[] = {
@@ -49,6 +50,7 @@ static const struct option options[] = {
 	{ "busid", required_argument, NULL, 'b' },
 	{ "port", required_argument, NULL, OPT_PORT },
 	{ "tcp-port", required_argument, NULL, OPT_TCP_PORT },
+	{ "proto", required_argument, NULL, OPT_PROTO },
 	{ "udp", no_argument, NULL, OPT_UDP },
 	{ "udp-port", required_argument, NULL, OPT_UDP_PORT },
 	{ "isoc-buffer", required_argument, NULL, OPT_ISOC_BUFFER },
@@ -109,6 +111,10 @@ static int take_option(int opt, struct helper_options *o,
 		if (command_number(optarg, 1, 65535, &n))
 			return 1 + command_misuse(self, "--tcp-port: 1 to 65535");
 		o->tcp_port = (uint16_t)n;
+		return 0;
+	case OPT_PROTO:
+		if (command_proto(optarg, &o->udp))
+			return 1 + command_misuse(self, "--proto: tcp or udp");
 		return 0;
 	case OPT_UDP:
 		o->udp = true;

@@ -20,7 +20,8 @@ static const char usage[] =
 "  -r, --remote HOST    the target\n"
 "      --tcp-port N     the target's service is at this TCP port: do not ask\n"
 "                       rpcbind\n"
-"      --udp            ask by datagrams\n"
+"      --proto udp      ask by datagrams\n"
+"      --udp            the same\n"
 "      --udp-port N     the same, and the service is at this UDP port\n"
 "      --timeout S      give up after S seconds (10)\n"
 "  -w, --watch          go on, and show what happens until Ctrl-C\n"
@@ -28,11 +29,15 @@ static const char usage[] =
 "  -d, --debug TAGS     log more: rpc,net,session,device,urb,port or all\n"
 "  -h, --help           show this\n";
 
-enum { OPT_TCP_PORT = 256, OPT_UDP, OPT_UDP_PORT, OPT_TIMEOUT, OPT_JSON };
+enum {
+	OPT_TCP_PORT = 256, OPT_PROTO, OPT_UDP, OPT_UDP_PORT, OPT_TIMEOUT,
+	OPT_JSON,
+};
 
 static const struct option options[] = {
 	{ "remote", required_argument, NULL, 'r' },
 	{ "tcp-port", required_argument, NULL, OPT_TCP_PORT },
+	{ "proto", required_argument, NULL, OPT_PROTO },
 	{ "udp", no_argument, NULL, OPT_UDP },
 	{ "udp-port", required_argument, NULL, OPT_UDP_PORT },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
@@ -184,6 +189,10 @@ static int take_option(int opt, struct list_options *o,
 	case OPT_TCP_PORT:
 		if (command_number(optarg, 1, 65535, &o->tcp_port))
 			return 1 + command_misuse(self, "--tcp-port: 1 to 65535");
+		return 0;
+	case OPT_PROTO:
+		if (command_proto(optarg, &o->udp))
+			return 1 + command_misuse(self, "--proto: tcp or udp");
 		return 0;
 	case OPT_UDP:
 		o->udp = true;

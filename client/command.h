@@ -6,6 +6,7 @@
 #ifndef USBIP_CLIENT_COMMAND_H
 #define USBIP_CLIENT_COMMAND_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "client/failure.h"
@@ -31,5 +32,7 @@ int command_debug(const struct command *self, const char *tags);
 /* A number from `low` to `high`. 0, or -EINVAL. */
 int command_number(const char *text, unsigned long low, unsigned long high,
 		   unsigned int *valuep);
+/* --proto tcp or udp. 0, or -EINVAL. */
+int command_proto(const char *text, bool *udpp);
 
 #endif

@@ -73,6 +73,12 @@ int command_number(const char *text, unsigned long low, unsigned long high,
 	return 0;
 }
 
+int command_proto(const char *text, bool *udpp)
+{
+	*udpp = !strcmp(text, "udp");
+	return *udpp || !strcmp(text, "tcp") ? 0 : -EINVAL;
+}
+
 static void print_usage(FILE *f)
 {
 	fputs("Usage: usbip-rpc COMMAND [ARGUMENT...]\n"

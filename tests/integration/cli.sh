@@ -64,6 +64,9 @@ ok "list --watch, nothing there" gives 3 "refuses port 1" list 127.0.0.1 --tcp-p
 udp="127.0.0.1 --udp-port $port"
 ok "list by datagrams" gives 0 "^1-1 +46f4:0001 .*available" list $udp
 ok "list by datagrams, not exported" gives 0 "^1-2 .*not exported to you" list $udp
+ok "list --proto udp" gives 0 "^1-1 +46f4:0001 .*available" list $at --proto udp
+ok "list --proto udp, and tcp behind it" gives 0 "^1-1 .*available" list --proto udp $at --proto tcp
+ok "list, a protocol that is none" gives 2 "tcp or udp" list $at --proto sctp
 ok "list by datagrams, nothing there" gives 3 "refuses UDP port 1:" list 127.0.0.1 --udp-port 1
 ok "list by datagrams, a port that is none" gives 2 "1 to 65535" list a --udp-port 0
 ok "list, no host" gives 2 "takes a host" list
@@ -77,6 +80,7 @@ ok "attach, no device" gives 2 "a host and a device" attach 127.0.0.1
 ok "attach, no name of a device" gives 2 "is no device" attach 127.0.0.1 usb1
 ok "attach, half a name" gives 2 "is no device" attach 127.0.0.1 46f4:1
 ok "attach, a UDP port that is none" gives 2 "1 to 65535" attach 127.0.0.1 1-1 --udp-port 65536
+ok "attach, a protocol that is none" gives 2 "tcp or udp" attach 127.0.0.1 1-1 --proto nfs
 ok "attach, no time" gives 2 "1 to 3600" attach 127.0.0.1 1-1 --timeout 0
 ok "attach, follows for no time" gives 2 "1 to 1000000" attach 127.0.0.1 1-1 --follow 0
 ok "attach, persists and follows" gives 2 "without --follow" attach 127.0.0.1 1-1 --persist --follow 3
