@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A stick and a keyboard by datagrams, while the network loses some of what the
-# controller sends, doubles some, delays all and changes its order.
+# A stick, a serial line and a keyboard by datagrams, while the network, both ways,
+# loses some of them, doubles some, delays all and changes their order.
 . /lab/session.sh
+. /lab/faults-lib.sh
 
 size=2097152
-stick=46f4:0001/LAB-stick-hs
 attach_options=--udp
 
 target_sum() { # FILE: as the target itself reads it
@@ -14,12 +14,14 @@ target_sum() { # FILE: as the target itself reads it
 
 # /bin/tc is busybox's, and knows no netem
 bad_network() {
-	/sbin/tc qdisc replace dev eth0 root netem limit 10000 \
-		delay 30ms 10ms loss 5% reorder 10% duplicate 2%
+	local what="/sbin/tc qdisc replace dev eth0 root netem limit 10000"
+	what="$what delay 30ms 10ms loss 5% reorder 10% duplicate 2%"
+	$what && on target "$what"
 }
 
 good_network() {
-	/sbin/tc qdisc del dev eth0 root
+	/sbin/tc qdisc del dev eth0 root &&
+		on target /sbin/tc qdisc del dev eth0 root
 }
 
 lost() {
@@ -90,6 +92,18 @@ keyboard() {
 	ok "detach the keyboard" detach
 }
 
+# What a driver reads is in the order in which its URBs end.
+serial() {
+	ok "attach a serial adapter" take_line || return
+	lines_begin
+	sleep 20
+	ok "all lines have come" lines_end
+	ok "whole and in order, both ways" lines_are_whole 100
+	sed 's/^/# /' /tmp/ok.out
+	exec 7>&-
+	ok "detach the adapter" usbip-rpc detach -p "$line_port"
+}
+
 modprobe usbip-rpc-vhci
 share
 modprobe sch_netem 2>/dev/null || {
@@ -98,6 +112,7 @@ modprobe sch_netem 2>/dev/null || {
 }
 ok "the network is bad" bad_network
 storage
+serial
 keyboard
 note "$(lost) datagrams were lost on their way to the target"
 ok "some were" [ "$(lost)" -gt 20 ]
