@@ -81,6 +81,8 @@ lines_begin() {
 	rm -f /tmp/lines.stop /tmp/lines.out
 	cat <&7 >/tmp/lines.in &
 	lines_reader=$!
+	# before the first line leaves: what the host hears from here on is checked
+	host lines-begin >/dev/null
 	(n=0
 	until [ -e /tmp/lines.stop ]; do
 		n=$((n + 1))
@@ -89,7 +91,6 @@ lines_begin() {
 		[ $((n % 5)) != 0 ] || sleep 0.05
 	done >&7
 	echo $n >/tmp/lines.out) &
-	host lines-begin >/dev/null
 }
 
 lines_end() {
