@@ -113,7 +113,7 @@ const char *status_text(usbip_stat stat)
 	case USBIP_STALE:
 		return "a duplicate of a call that was acknowledged";
 	case USBIP_DELAY:
-		return "the target has no room at present";
+		return "the target has no room at present: see its log";
 	case USBIP_HOST_ERROR:
 		return "the target's system failed: see its log";
 	}
