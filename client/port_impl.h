@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * port_impl - a port from the inside, for port.c and port_isoc.c alone.
+ * port_impl - a port from the inside, for port.c, port_answer.c and
+ * port_isoc.c alone.
  */
 #ifndef USBIP_CLIENT_PORT_IMPL_H
 #define USBIP_CLIENT_PORT_IMPL_H
@@ -50,9 +51,14 @@ void port_give_back(struct urb *urb, const struct port_answer *a);
  */
 void port_kick(struct port *p, struct row *row);
 
+/* Numbers that are settled leave the row at its front. */
+void port_advance(struct port *p, struct row *row);
+/* If something flies behind what the target has not been told. */
+void port_renew_if_awaited(struct port *p, const struct row *row);
+
 /* The target is to end it: it has a number. */
 void port_send_unlink(struct port *p, struct urb *urb);
-/* What was HELD has its answer now. */
+/* What was HELD has its answer now (port_answer.c). */
 void port_finish_held(struct urb *urb);
 
 /* ---- isochronous URBs (port_isoc.c) ------------------------------------- */
