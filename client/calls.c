@@ -158,11 +158,17 @@ static void take_answer(struct call *call, usbip_stat stat,
 			struct port_answer *a)
 {
 	struct urb *urb = call->urb;
+	int r;
 
 	if (call->in_pieces && urb->in && stat == USBIP_OK && a->actual &&
 	    a->actual <= urb->length) {
-		if (!calls_haul(call, a->actual))
+		r = calls_haul(call, a->actual);
+		if (!r)
 			return;
+		if (r == -ENOTCONN) {	/* it is asked for again */
+			calls_give(call);
+			return;
+		}
 		*a = (struct port_answer){ .status = -ENOMEM };
 	}
 	soften(urb, stat, a);

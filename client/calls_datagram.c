@@ -76,15 +76,27 @@ static void refused(struct call *call)
 	calls_give(call);
 }
 
+/* Without a connection the port submits it again on the next one; a call that
+ * is outstanding hears of that itself. */
+static void could_not_haul(struct call *call, int r)
+{
+	if (r != -ENOTCONN)
+		refused(call);
+	else if (call->urb->in)
+		calls_give(call);
+}
+
 static void begin_anew(struct call *call)
 {
 	uint32_t length = call->urb->length;
+	int r;
 
 	if (call->urb->in)
 		length = call->res.transfer.usbip_transfer_res_u.done.actual;
 	calls_drop_haul(call);
-	if (calls_haul(call, length))
-		refused(call);
+	r = calls_haul(call, length);
+	if (r)
+		could_not_haul(call, r);
 }
 
 static void haul_ended(enum haul_end end, void *user)
@@ -141,8 +153,10 @@ int calls_haul(struct call *call, uint32_t length)
 
 void calls_stage(struct call *call)
 {
-	if (calls_haul(call, call->urb->length))
-		refused(call);
+	int r = calls_haul(call, call->urb->length);
+
+	if (r)
+		could_not_haul(call, r);
 }
 
 void calls_drop_haul(struct call *call)

@@ -57,7 +57,8 @@ void calls_give(struct call *call);
 void calls_take(struct call *call, bool kept);
 
 /* calls_datagram.c */
-/* Haul so many bytes of the URB. -errno: it can not be. */
+/* Haul so many bytes of the URB. -ENOTCONN: there is no connection; another
+ * -errno: it can not be. */
 int calls_haul(struct call *call, uint32_t length);
 /* Haul the data of a call that was sent. */
 void calls_stage(struct call *call);

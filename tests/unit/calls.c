@@ -596,6 +596,15 @@ static void test_reconnect(void)
 	bring("f1@0+1168", 1168);
 	ok(said("f1@0+1168 f1@1168+832 =8:ok/2000") &&
 	   !memcmp(came, data, 2000), "and it ends");
+	/* as long as nobody has connected anew, the old one may yet bring some */
+	e.up = false;
+	answer_as("bf2", USBIP_OK, USBIP_XFER_OK, 2000);
+	ok(said(""), "an answer, and no connection to fetch the data by");
+	e.up = true;
+	lose_connection();
+	forget_words();
+	restore_connection();
+	ok(said("bs1 s1@0+1168 s1@1168+832 bf2"), "it is asked for again");
 	end();
 }
 
