@@ -334,6 +334,9 @@ void endpoint_done(struct urb *urb)
 			ep->next = urb->number;
 	} else {
 		finish_urb(ep, urb);
+		/* by a caller that did not wait for it */
+		if (ep->isochronous)
+			endpoint_ack(ep, ep->given_up);
 	}
 	endpoint_run(ep);
 }
@@ -420,6 +423,10 @@ enum endpoint_taken endpoint_submit(struct endpoint *ep, struct urb *urb)
 	bool forbidden;
 	struct urb *seen;
 
+	if (urb->type == URB_TYPE_ISOC && !ep->isochronous) {
+		ep->isochronous = true;
+		ep->given_up = ep->acked;
+	}
 	if (!urb_after(urb->number, ep->acked)) {
 		urb_unref(urb);
 		return ENDPOINT_STALE;
@@ -455,14 +462,29 @@ enum endpoint_taken endpoint_submit(struct endpoint *ep, struct urb *urb)
 	return ENDPOINT_TAKEN;
 }
 
-/* May the first of the row be acknowledged? Not what was never answered. */
+/*
+ * May the first of the row be acknowledged? Not what was never answered; but
+ * isochronous URBs are sent once, and given up, whether they have come or not.
+ */
 static bool is_ackable(const struct endpoint *ep, const struct urb *urb,
 		       uint32_t acked)
 {
-	if (!urb || urb->state != URB_STATE_DONE ||
-	    urb_after(urb->number, acked))
+	if (!urb || urb_after(urb->number, acked))
 		return false;
-	return urb->number == ep->acked + 1 || urb->type == URB_TYPE_ISOC;
+	if (ep->isochronous)
+		return !urb_at_device(urb);
+	return urb->state == URB_STATE_DONE && urb->number == ep->acked + 1;
+}
+
+/* What never came, up to there: it is of no use any more. */
+static void pass_hole(struct endpoint *ep, uint32_t acked)
+{
+	const struct urb *first = TAILQ_FIRST(&ep->row);
+
+	if (first && !urb_after(first->number, acked))
+		acked = first->number - 1;
+	if (urb_after(acked, ep->acked))
+		ep->acked = acked;
 }
 
 void endpoint_ack(struct endpoint *ep, uint32_t acked)
@@ -473,8 +495,15 @@ void endpoint_ack(struct endpoint *ep, uint32_t acked)
 		urb = TAILQ_FIRST(&ep->row);
 		if (!is_ackable(ep, urb, acked))
 			break;
+		if (urb->state == URB_STATE_QUEUED)
+			finish_as(ep, urb, URB_XFER_CANCELLED);
 		ep->acked = urb->number;
 		remove_urb(ep, urb);
+	}
+	if (ep->isochronous) {
+		pass_hole(ep, acked);
+		if (urb_after(acked, ep->given_up))
+			ep->given_up = acked;
 	}
 	/* what ended while the row was held was not gone over yet */
 	if (!urb_after(ep->next, ep->acked))

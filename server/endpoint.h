@@ -61,6 +61,8 @@ struct endpoint {
 	TAILQ_HEAD(endpoint_row, urb) row;	/* by number, all after acked */
 	uint32_t next;		/* the number that is to be executed next */
 	uint32_t acked;		/* replies up to here have arrived */
+	bool isochronous;	/* such URBs have come */
+	uint32_t given_up;	/* then: so much the caller has acknowledged */
 	bool stopped;		/* by URB `stop`: nothing after it is started */
 	uint32_t stop;
 	unsigned int n_running;	/* at the device */
