@@ -205,7 +205,12 @@ void port_read_answered(struct port *p, struct row *row, struct urb *urb,
 		return;
 	}
 	row->isoc.n_reading--;
-	if (row->isoc.n_wanted)
+	/* A device-state call has cancelled it. That is the driver's matter as
+	 * far as it had URBs then; the next ones of it have their readers. */
+	if (a->status == -ECONNRESET &&
+	    row->isoc.n_reading >= row->isoc.n_wanted)
+		p->isoc.stats.dropped += a->n_packets;
+	else if (row->isoc.n_wanted)
 		give_wanted(row, a);
 	else if (!a->status)
 		isoc_keep(&p->isoc, &row->isoc, a);

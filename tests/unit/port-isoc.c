@@ -357,9 +357,13 @@ static void test_reading_stops(void)
 	port_reset(port, 50);
 	ok(did(">50"), "but not where something is wanted");
 	cancel_reader(8);
+	cancel_reader(9);
+	cancel_reader(10);
 	ok(did("4=cancelled"), "which the target sees to");
+	submit(IN, 5, 5);
+	ok(did("<11 <12 <13"), "it is read again");
 	port_forget(port);
-	ok(did("xiface x50 x<10 x<9") && !port_outstanding(port), "unplugged: readers end");
+	ok(did("xiface x50 x<13 x<12 x<11") && !port_outstanding(port), "unplugged: readers end");
 	port_free(port);
 }
 
@@ -383,6 +387,31 @@ static void test_reading_changes(void)
 	cancel_reader(2);
 	port_answered(readers[3], &(struct port_answer){ .status = -EPROTO });
 	ok(did("9=failed"), "and this one its own");
+	port_free(port);
+}
+
+/* By a device-state call at the target, which the driver did not wait for. */
+static void test_reading_drained(void)
+{
+	begin(12);
+	submit(IN, 1, 2);
+	did("");
+	cancel_reader(1);
+	cancel_reader(2);
+	ok(did(""), "as many as are ahead are cancelled, and nobody hears of it");
+	cancel_reader(3);
+	cancel_reader(4);
+	ok(did("1=cancelled 2=cancelled"), "but of the others");
+	submit(IN, 1, 1);
+	cancel_reader(5);
+	submit(IN, 2, 2);
+	did("");
+	cancel_reader(6);
+	cancel_reader(7);
+	ok(did(""), "what was wanted behind it");
+	answer_reader(8);
+	answer_reader(9);
+	ok(did("1=ok 2=ok") && last_byte == 9, "is read by others");
 	port_free(port);
 }
 
@@ -491,6 +520,7 @@ int main(void)
 	test_reading();
 	test_reading_stops();
 	test_reading_changes();
+	test_reading_drained();
 	test_overtaken();
 	test_unlink();
 	test_state_call();
