@@ -156,6 +156,12 @@ static void finish_call(struct call *call, struct rpcmsg_reply *reply,
 	}
 }
 
+static void ask_slowly(struct call *call)
+{
+	if (call->message)
+		sim_timer_set(&call->again, AGAIN_RUNNING);
+}
+
 static void receive(const uint8_t *data, size_t len, void *user)
 {
 	struct rpcclnt *clnt = user;
@@ -168,8 +174,8 @@ static void receive(const uint8_t *data, size_t len, void *user)
 	call = find_call(clnt, reply.xid);
 	sim_note("      <- %s%s", wire_reply_text(data, len, reply.xid),
 		 call ? "" : ", which nobody waits for");
-	if (call && call->message && is_interim(&reply, rec))
-		sim_timer_set(&call->again, AGAIN_RUNNING);
+	if (call && net_is_datagram(clnt->conn) && is_interim(&reply, rec))
+		ask_slowly(call);
 	else if (call)
 		finish_call(call, &reply, rec);
 	record_unref(rec);

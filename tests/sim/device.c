@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * device - a device with three endpoints beside 0, as a backend.
+ * device - a device with five endpoints beside 0, as a backend.
  *
  * Each endpoint has a queue, of which the first transfer is carried out. It
  * takes its time, and some never end. How it ends is chance: in full, short,
@@ -19,6 +19,7 @@
 #include "server/urb.h"
 #include "tests/sim/helper.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/packets.h"
 #include "tests/sim/sim.h"
 
 #define PLUG_AGAIN	(2 * S)
@@ -28,7 +29,8 @@ struct transfer {
 	TAILQ_ENTRY(transfer) link;
 	struct sim_timer timer;
 	struct urb *urb;
-	struct oracle_urb *is;
+	struct oracle_urb *is;		/* NULL: isochronous, it may be the
+					 * helper's own */
 	bool begun, cancelled;
 };
 
@@ -45,12 +47,14 @@ struct bdev {
 	unsigned int n_transfers;
 };
 
-/* One interface with two settings alike: 02 bulk, 81 bulk, 83 interrupt. */
-#define SETTING(n) 9, 4, 0, n, 3, 255, 0, 0, 0, \
-	7, 5, 0x02, 2, 0, 2, 0, 7, 5, 0x81, 2, 0, 2, 0, 7, 5, 0x83, 3, 0, 2, 4
+/* One interface with two settings alike: 02 bulk, 81 bulk, 83 interrupt, 84 and
+ * 05 isochronous. */
+#define SETTING(n) 9, 4, 0, n, 5, 255, 0, 0, 0, \
+	7, 5, 0x02, 2, 0, 2, 0, 7, 5, 0x81, 2, 0, 2, 0, 7, 5, 0x83, 3, 0, 2, 4, \
+	7, 5, 0x84, 1, 64, 0, 4, 7, 5, 0x05, 1, 64, 0, 4
 static const uint8_t descriptors[] = {
 	18, 1, 0, 2, 0, 0, 0, 64, 0xcd, 0xab, 1, 0, 0, 1, 0, 0, 0, 1,
-	9, 2, 69, 0, 1, 1, 0, 0x80, 50, SETTING(0), SETTING(1),
+	9, 2, 97, 0, 1, 1, 0, 0x80, 50, SETTING(0), SETTING(1),
 };
 
 static const struct backend_sink *sink;
@@ -117,9 +121,32 @@ static void begin_next(struct queue *q)
 	if (!t || t->begun || t->cancelled)
 		return;
 	t->begun = true;
-	if (sim_chance(5))
+	/* the bus itself ends isochronous ones */
+	if (t->is && sim_chance(5))
 		return;			/* until it is cancelled */
 	sim_timer_set(&t->timer, sim_delay(sim_chance(90) ? 5 * MS : 300 * MS));
+}
+
+/* The first of them go over the bus, and of those not all arrive. */
+static void move_packets(struct urb *urb, unsigned int n)
+{
+	uint8_t *data = urb_data(urb);
+
+	urb->actual = 0;
+	for (unsigned int i = 0; i < n; i++) {
+		struct urb_packet *p = &urb->packets[i];
+
+		if (sim_chance(95)) {
+			p->xfer = URB_XFER_OK;
+			p->actual = p->length;
+			if (urb_is_in(urb))
+				packets_make(true, data);
+			else
+				packets_came(false, data);
+		}
+		data += urb_is_in(urb) ? p->actual : p->length;
+		urb->actual += p->actual;
+	}
 }
 
 static void end(struct bdev *b, struct transfer *t, enum urb_xfer xfer,
@@ -131,14 +158,18 @@ static void end(struct bdev *b, struct transfer *t, enum urb_xfer xfer,
 	sim_timer_stop(&t->timer);
 	TAILQ_REMOVE(&q->transfers, t, link);
 	b->n_transfers--;
-	for (uint32_t i = 0; urb_is_in(urb) && i < actual; i++)
-		urb_data(urb)[i] = oracle_byte(t->is, i);
-	if (xfer == URB_XFER_STALL && urb->type != URB_TYPE_CONTROL)
-		q->halted = true;
 	urb->xfer = xfer;
-	urb->actual = actual;
 	urb->backend = NULL;
-	oracle_ended(t->is, errno_of(xfer), actual);
+	if (t->is) {
+		for (uint32_t i = 0; urb_is_in(urb) && i < actual; i++)
+			urb_data(urb)[i] = oracle_byte(t->is, i);
+		if (xfer == URB_XFER_STALL && urb->type != URB_TYPE_CONTROL)
+			q->halted = true;
+		urb->actual = actual;
+		oracle_ended(t->is, errno_of(xfer), actual);
+	} else {
+		move_packets(urb, actual / PACKETS_LENGTH);
+	}
 	free(t);
 	/* a host controller that goes on until it is told */
 	if (sim_chance(10))
@@ -158,7 +189,9 @@ static void carry_out(struct bdev *b, struct transfer *t)
 	struct urb *urb = t->urb;
 	uint32_t how = sim_random(100);
 
-	if (queue_of(b, urb)->halted)
+	if (!t->is)
+		end(b, t, URB_XFER_OK, urb->length);
+	else if (queue_of(b, urb)->halted)
 		end(b, t, URB_XFER_STALL, 0);
 	else if (how < 78)
 		end(b, t, URB_XFER_OK, urb->length);
@@ -244,10 +277,12 @@ static int submit(void *arg, struct urb *urb)
 	if (!t)
 		abort();
 	t->urb = urb;
-	t->is = recognize(urb);
-	oracle_attempt(t->is, urb->number);
-	if (!urb_is_in(urb))
-		check_out(urb, t->is);
+	if (urb->type != URB_TYPE_ISOC) {
+		t->is = recognize(urb);
+		oracle_attempt(t->is, urb->number);
+		if (!urb_is_in(urb))
+			check_out(urb, t->is);
+	}
 	urb->backend = b;
 	sim_timer_init(&t->timer, due, t);
 	TAILQ_INSERT_TAIL(&q->transfers, t, link);

@@ -13,6 +13,8 @@
 #define DEVICE_BULK_IN		0x81
 #define DEVICE_BULK_OUT		0x02
 #define DEVICE_INTERRUPT	0x83
+#define DEVICE_ISOC_IN		0x84
+#define DEVICE_ISOC_OUT		0x05
 
 /* The length of a row's n-th URB, so that it is known by it. */
 #define DEVICE_LENGTH(seq)	(8 + (seq))

@@ -20,6 +20,7 @@
 #include "tests/sim/device.h"
 #include "tests/sim/loop.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/packets.h"
 #include "tests/sim/sim.h"
 
 #define DEPTH		24		/* of an endpoint's queue */
@@ -40,6 +41,8 @@ struct answer {
 	struct oracle_urb *urb;
 	int status;
 	uint32_t actual;
+	uint32_t n_packets;
+	struct vhci_packet packets[PACKETS_MAX];
 	const uint8_t *data;
 	void (*unkeep)(void *kept);	/* NULL: data is a copy */
 	void *kept;
@@ -49,7 +52,7 @@ struct driver {
 	struct vhci v;
 	STAILQ_HEAD(, message) messages;
 	STAILQ_HEAD(, answer) answers;
-	struct oracle_urb *out[4][DEPTH];	/* outstanding, by endpoint */
+	struct oracle_urb *out[6][DEPTH];	/* outstanding, by endpoint */
 	struct oracle_urb *state;		/* the state call that runs */
 	struct sim_timer act, wake;
 	uint64_t pause;
@@ -60,8 +63,11 @@ struct driver {
 };
 
 static const uint8_t endpoints[] = { 0x00, DEVICE_BULK_OUT, DEVICE_BULK_IN,
-				     DEVICE_INTERRUPT };
-#define N_ENDPOINTS	4
+				     DEVICE_INTERRUPT, DEVICE_ISOC_IN,
+				     DEVICE_ISOC_OUT };
+/* The last two in some worlds alone. */
+#define N_ENDPOINTS	(sim_weather.isochronous ? 6 : 4)
+#define FIRST_ISOC	4
 
 static struct driver d;
 
@@ -116,19 +122,29 @@ static void forget(const struct oracle_urb *u)
 		d.state = NULL;
 }
 
+static void fill(const struct oracle_urb *u, uint8_t *data)
+{
+	if (u->kind == ORACLE_ISOC) {
+		for (uint32_t i = 0; i < u->length; i += PACKETS_LENGTH)
+			packets_make(false, data + i);
+		return;
+	}
+	for (uint32_t i = 0; i < u->length; i++)
+		data[i] = oracle_byte(u, i);
+	for (int i = 0; i < 4; i++)
+		data[i] = (uint8_t)(u->id >> 8 * i);
+}
+
 static void send_submit(struct oracle_urb *u, struct vhci_submit *s)
 {
 	struct vhci_buf *buf = NULL;
 
 	s->id = u->id;
 	s->length = u->length;
-	s->flags = u->short_not_ok ? VHCI_SHORT_NOT_OK : 0;
+	s->flags |= u->short_not_ok ? VHCI_SHORT_NOT_OK : 0;
 	if (!u->in && u->length) {
 		buf = vhci_buf_new(u->length);
-		for (uint32_t i = 0; i < u->length; i++)
-			buf->bytes[i] = oracle_byte(u, i);
-		for (int i = 0; i < 4; i++)
-			buf->bytes[i] = (uint8_t)(u->id >> 8 * i);
+		fill(u, buf->bytes);
 		s->data = buf->bytes;
 		s->buf = buf;
 	}
@@ -160,6 +176,32 @@ static void submit_data(int which)
 	u->length = DEVICE_LENGTH(u->seq) + (sim_chance(10) ? LONG : 0);
 	u->in = in;
 	u->short_not_ok = in && sim_chance(15);
+	remember(which, u);
+	send_submit(u, &s);
+}
+
+static void submit_isoc(int which)
+{
+	static struct vhci_packet packets[PACKETS_MAX];
+	struct vhci_submit s = {
+		.endpoint = endpoints[which],
+		.transfer = USB_TRANSFER_ISOC,
+		.flags = VHCI_ISO_ASAP,
+		.interval = 8,
+		.n_packets = sim_chance(95) ? 4 : 1 + sim_random(PACKETS_MAX),
+		.packets = packets,
+	};
+	struct oracle_urb *u;
+
+	if (!has_room(which))
+		return;
+	u = oracle_submit(ORACLE_ISOC, s.endpoint, 0,
+			  s.n_packets * PACKETS_LENGTH);
+	if (!u)
+		return;
+	u->in = s.endpoint & USB_DIR_IN;
+	for (int i = 0; i < PACKETS_MAX; i++)
+		packets[i].length = PACKETS_LENGTH;
 	remember(which, u);
 	send_submit(u, &s);
 }
@@ -299,7 +341,9 @@ static void submit_some(void)
 	uint32_t n = 1 + sim_random(sim_chance(70) ? 3 : DEPTH);
 
 	while (n--) {
-		if (which)
+		if (which >= FIRST_ISOC)
+			submit_isoc(which);
+		else if (which)
 			submit_data(which);
 		else
 			submit_control();
@@ -345,6 +389,20 @@ static void note_streams(const struct answer *a)
 		d.streams = 0;
 }
 
+/* What an unlink has cancelled may end before others. */
+static void hear_packets(const struct answer *a)
+{
+	const uint8_t *data = a->data;
+
+	if (!a->urb->in || a->urb->unlinked)
+		return;
+	for (uint32_t i = 0; i < a->n_packets; i++) {
+		if (a->packets[i].length)
+			packets_came(true, data);
+		data += a->packets[i].length;
+	}
+}
+
 /* A completion handler. */
 static void handle(const struct answer *a)
 {
@@ -353,6 +411,7 @@ static void handle(const struct answer *a)
 
 	forget(u);
 	oracle_handled(u);
+	hear_packets(a);
 	if (u->kind == ORACLE_STATE)
 		note_streams(a);
 	if (u->kind == ORACLE_STATE && !d.configured) {
@@ -364,6 +423,11 @@ static void handle(const struct answer *a)
 			which = i;
 	if (!which || d.finishing)
 		return;
+	if (which >= FIRST_ISOC) {
+		if (sim_chance(80))
+			submit_isoc(which);
+		return;
+	}
 	if ((a->status || (u->short_not_ok && a->actual < u->length)) &&
 	    sim_chance(60))
 		/* a refusal stops nothing */
@@ -479,6 +543,10 @@ static int complete(struct vhci *v, const struct vhci_complete *c)
 	a->urb = oracle_find(c->id);
 	a->status = c->status;
 	a->actual = c->actual;
+	a->n_packets = c->n_packets;
+	if (c->n_packets)
+		memcpy(a->packets, c->packets,
+		       c->n_packets * sizeof(*c->packets));
 	if (c->data && c->keep) {
 		a->data = c->data;
 		a->unkeep = c->unkeep;

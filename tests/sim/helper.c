@@ -141,6 +141,7 @@ static void begin(void)
 		.port = -1,
 		.udp = sim_weather.datagrams,
 		.timeout_ms = 15000,
+		.isoc_ms = sim_weather.isoc_ms,
 		.open = driver_open,
 		.attached = tell_attached,
 		.ended = tell_ended,

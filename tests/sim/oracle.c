@@ -247,11 +247,39 @@ static bool may_be_unexecuted(const struct oracle_urb *u, int status)
 	return status == -ESHUTDOWN && sim_now < excused;
 }
 
+/* What is read ahead has been submitted long before what it answers. */
+static bool may_have_met_state_call(const struct oracle_urb *u)
+{
+	return met_state_call(u) || (sim_weather.isoc_ms && u->in && state);
+}
+
+static void check_isoc(const struct oracle_urb *u, int status)
+{
+	const struct line *line = line_of(u);
+
+	sim_check(!status || u->unlinked || may_have_met_state_call(u) ||
+		  sim_now < excused,
+		  "an isochronous URB is well, or cancelled",
+		  "URB %" PRIu64 ": %d", u->id, status);
+	if (status || u->unlinked)
+		return;
+	for (uint32_t seq = line->first; seq < u->seq; seq++)
+		sim_check(!line->urbs[seq] || line->urbs[seq]->given_back ||
+			  line->urbs[seq]->unlinked,
+			  "an endpoint's URBs end in order",
+			  "URB %" PRIu64 " before %" PRIu64, u->id,
+			  line->urbs[seq]->id);
+}
+
 static void check_result(const struct oracle_urb *u, int status,
 			 uint32_t actual)
 {
 	if (u->kind == ORACLE_LOCAL)
 		return;
+	if (u->kind == ORACLE_ISOC) {
+		check_isoc(u, status);
+		return;
+	}
 	if (status == -ECONNRESET && !actual)
 		sim_check(u->unlinked || met_state_call(u) || sim_now < excused,
 			  "only what is unlinked is cancelled", "URB %" PRIu64,
@@ -317,7 +345,7 @@ void oracle_given_back(struct oracle_urb *u, int status, uint32_t actual,
 	sim_check(!u->at_device, "what runs is not given back",
 		  "URB %" PRIu64, u->id);
 	check_result(u, status, actual);
-	if (u->in && u->kind != ORACLE_LOCAL)
+	if (u->in && u->kind != ORACLE_LOCAL && u->kind != ORACLE_ISOC)
 		check_data(u, actual, data);
 	check_completions(u);
 	u->given_back = true;

@@ -17,6 +17,7 @@
 enum oracle_kind {
 	ORACLE_DATA,		/* bulk, interrupt */
 	ORACLE_CONTROL,
+	ORACLE_ISOC,		/* what the device does is not looked at */
 	ORACLE_STATE,		/* executed as a call of its own */
 	ORACLE_LOCAL,		/* answered by the helper itself */
 };

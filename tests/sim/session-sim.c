@@ -21,6 +21,7 @@
 #include "tests/sim/helper.h"
 #include "tests/sim/net.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/packets.h"
 #include "tests/sim/sim.h"
 #include "tests/tap.h"
 
@@ -136,6 +137,7 @@ static void run_world(uint64_t seed)
 	sim_begin(seed);
 	net_begin();
 	oracle_begin();
+	packets_begin();
 	daemon_begin();
 	helper_begin();
 	begin_storm();

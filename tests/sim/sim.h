@@ -35,6 +35,8 @@ struct sim_weather {
 	size_t window_bytes;
 	bool restarts, unplugs;		/* may happen */
 	bool small;			/* datagrams hold little: pieces */
+	bool isochronous;		/* endpoints are used, too */
+	unsigned int isoc_ms;		/* kept ahead of the driver */
 };
 
 extern struct sim_weather sim_weather;
