@@ -293,7 +293,7 @@ static void submit_state(void)
 				 (uint8_t)sim_random(2) };
 	uint32_t which = sim_random(10);
 
-	if (d.state)
+	if (d.state || oracle_is_full())
 		return;
 	halt[4] = endpoints[1 + sim_random(3)];
 	if (d.wants_streams && which < 3)

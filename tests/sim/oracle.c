@@ -13,7 +13,7 @@
 #include "tests/sim/sim.h"
 
 #define URBS		2048
-#define SPARE		64	/* that enumeration and resets can have */
+#define SPARE		64	/* that enumeration alone can have */
 #define NUMBERS		2048
 
 /* One row of the attachment that there is. */
@@ -73,13 +73,18 @@ unsigned int oracle_outstanding(void)
 	return n_outstanding;
 }
 
+bool oracle_is_full(void)
+{
+	return n_urbs >= URBS - SPARE;
+}
+
 struct oracle_urb *oracle_submit(enum oracle_kind kind, uint8_t endpoint,
 				 uint16_t stream, uint32_t length)
 {
 	struct line *line = find_line(endpoint, stream);
 	struct oracle_urb *u;
 
-	if (n_urbs >= (kind == ORACLE_STATE ? URBS : URBS - SPARE))
+	if (n_urbs == URBS || (kind != ORACLE_STATE && oracle_is_full()))
 		return NULL;
 	u = &urbs[n_urbs++];
 	u->id = n_urbs;

@@ -51,6 +51,8 @@ struct oracle_urb {
 void oracle_begin(void);
 /* All is over: nothing may be left. */
 void oracle_end(void);
+/* There is none left but for the enumeration. */
+bool oracle_is_full(void);
 struct oracle_urb *oracle_submit(enum oracle_kind kind, uint8_t endpoint,
 				 uint16_t stream, uint32_t length);
 struct oracle_urb *oracle_find(uint64_t id);
