@@ -81,6 +81,14 @@ static json_t *describe_device(const struct backend_info *info)
 			 "name", name, "serial", serial);
 }
 
+/* NULL: it has no connection. */
+static const char *transport_of(const struct session *s)
+{
+	if (!s->conn)
+		return NULL;
+	return rpcsrv_conn_is_dgram(s->conn) ? "udp" : "tcp";
+}
+
 static json_t *describe_owner(const struct session *s, uint64_t now)
 {
 	uint64_t left = s->state == SESSION_STATE_ACTIVE && s->deadline > now ?
@@ -91,7 +99,7 @@ static json_t *describe_owner(const struct session *s, uint64_t now)
 			 (json_int_t)(time(NULL) - (now - s->since) / 1000),
 			 "lease", (int)s->lease, "lease_left", (json_int_t)left,
 			 "connection", s->conn ? rpcsrv_conn_name(s->conn) : NULL,
-			 "transport", s->conn ? "tcp" : NULL);
+			 "transport", transport_of(s));
 }
 
 static json_t *describe_traffic(const struct session *s)

@@ -223,6 +223,18 @@ static void test_second(void)
 	ok(command("--revoke 1-1") == 1, "nobody to ask");
 }
 
+static void test_datagrams(void)
+{
+	static struct caller c;
+
+	caller_open_dgram(&c, "127.0.0.1", d.port);
+	ok(caller_claim(&c, "1-1", 7, NULL) == USBIP_OK &&
+	   !command("--sessions") && says("1-1: ") &&
+	   says("udp from 127.0.0.1 port "), "one by datagrams");
+	caller_release(&c);
+	caller_close(&c);
+}
+
 int main(void)
 {
 	static struct caller c, other;
@@ -235,6 +247,7 @@ int main(void)
 	test_revoke(&other);
 	test_several(&c, &other);
 	test_wait(&other);
+	test_datagrams();
 	test_second();
 	caller_close(&c);
 	caller_close(&other);
