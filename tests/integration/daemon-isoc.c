@@ -357,6 +357,7 @@ static void test_refused(struct caller *c)
 	prepare(&i, c, OUT, 0, 0);
 	i.args.submit.pipe ^= OUT ^ IN;
 	i.args.submit.number = ++c->numbers[IN];
+	i.args.submit.acked = c->acked[IN];
 	c->numbers[OUT]--;
 	refused(c, &i, "data of the wrong way");
 	prepare(&i, c, OUT, 0, 0);
