@@ -361,6 +361,34 @@ static void test_descriptors(void)
 	end(a);
 }
 
+/* A RENEW that is not answered may never have come. */
+static void test_renew_lost(void)
+{
+	uint16_t port = mock_begin(base);
+	const struct kernel_answer *r;
+	struct attachment *a;
+
+	kernel_begin(base);
+	mock.lease = 3;
+	mock.renew = MOCK_SILENCE;
+	a = plug(port);
+	r = a ? kernel_wait(kernel_control((const uint8_t[8]){
+		0x40, 1, 0, 0, 0, 0, 0, 0 }, NULL), WAIT_MS) : NULL;
+	ok(r && !r->status && wait_count(&mock.n_renews, 1) &&
+	   mock.n_acks == 1 && mock.acked == 1,
+	   "the window is full: a RENEW acknowledges the URB");
+	mock.n_acks = mock.acked = 0;
+	ok(wait_count(&mock.n_renews, 2) && mock.n_acks == 1 &&
+	   mock.acked == 1, "not answered: the next one does so, too");
+	mock.renew = MOCK_ANSWER;
+	mock.n_acks = mock.acked = 0;
+	ok(wait_count(&mock.n_renews, 3) && mock.n_acks == 1,
+	   "and on, until one is");
+	ok(wait_count(&mock.n_renews, 4) && !mock.n_acks && !fate.ended,
+	   "then there is nothing to say");
+	end(a);
+}
+
 static void remove_ctl_dir(void)
 {
 	char path[64];
@@ -385,6 +413,7 @@ int main(void)
 	test_release();
 	test_claim_lost();
 	test_descriptors();
+	test_renew_lost();
 	remove_ctl_dir();
 	event_base_free(base);
 	return tap_done();

@@ -63,7 +63,7 @@ static void fill_claim(usbip_claim_res *res, usbip_busid *id)
 		res->usbip_claim_res_u.candidates.candidates_val = id;
 	} else if (mock.claim_stat == USBIP_OK) {
 		claim->session = 1;
-		claim->lease = 30;
+		claim->lease = mock.lease;
 		claim->window_urbs = 1;
 		claim->window_bytes = claim->data_max = 65536;
 		claim->busid = text();
@@ -100,9 +100,14 @@ bool_t usbip_claim_1_svc(usbip_claim_args *args, usbip_claim_res *res,
 bool_t usbip_renew_1_svc(usbip_renew_args *args, usbip_renew_res *res,
 			 struct svc_req *rq)
 {
-	res->status = USBIP_OK;
-	res->usbip_renew_res_u.lease = 30;
-	return TRUE;
+	mock.n_renews++;
+	mock.n_acks = args->acks.acks_len;
+	mock.acked = mock.n_acks ? args->acks.acks_val[0].acked : 0;
+	xdr_free((xdrproc_t)xdr_usbip_renew_args, (char *)args);
+	memset(args, 0, sizeof(*args));
+	memset(res, 0, sizeof(*res));
+	res->usbip_renew_res_u.lease = mock.lease;
+	return go_on(mock.renew, rq);
 }
 
 static void release_due(evutil_socket_t fd, short what, void *user)
@@ -216,7 +221,17 @@ bool_t usbip_null_1_svc(void *args, void *res, struct svc_req *rq)
 	return TRUE;
 }
 
-/* No device is behind it. */
+/* A device that has nothing to say, and takes all. */
+bool_t usbip_control_1_svc(usbip_control_args *args, usbip_transfer_res *res,
+			   struct svc_req *rq)
+{
+	xdr_free((xdrproc_t)xdr_usbip_control_args, (char *)args);
+	memset(args, 0, sizeof(*args));
+	memset(res, 0, sizeof(*res));
+	return TRUE;
+}
+
+/* Nor has it anything else. */
 #define UNAVAILABLE(name, args_type, res_type)				\
 	bool_t usbip_##name##_1_svc(args_type *args, res_type *res,	\
 				    struct svc_req *rq)			\
@@ -226,7 +241,6 @@ bool_t usbip_null_1_svc(void *args, void *res, struct svc_req *rq)
 		return FALSE;						\
 	}
 
-UNAVAILABLE(control, usbip_control_args, usbip_transfer_res)
 UNAVAILABLE(bulk, usbip_bulk_args, usbip_transfer_res)
 UNAVAILABLE(interrupt, usbip_interrupt_args, usbip_transfer_res)
 UNAVAILABLE(isoc, usbip_isoc_args, usbip_isoc_res)
@@ -285,6 +299,7 @@ uint16_t mock_begin(struct event_base *base)
 	memset(&mock, 0, sizeof(mock));
 	memset(instance, 0, sizeof(instance));
 	mock.text = "1-1";
+	mock.lease = 30;
 	events_call = NULL;
 	page = evtimer_new(base, page_due, NULL);
 	release = evtimer_new(base, release_due, NULL);

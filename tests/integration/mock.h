@@ -22,11 +22,12 @@ enum mock_way {
 };
 
 extern struct mock {
-	enum mock_way claim, events, release;
+	enum mock_way claim, renew, events, release;
 	unsigned int n_closing;		/* calls to close on; then it answers */
 	/* Of CLAIM, EVENTS and RELEASE. */
 	usbip_stat claim_stat, events_stat, release_stat;
 	const char *text;		/* bus id, holder, candidate */
+	uint32_t lease;			/* s */
 	unsigned int release_ms;	/* RELEASE is answered as late */
 	bool events_early;		/* answered at once, with nothing */
 	/* Of the device, or NULL: what CLAIM leaves out and FETCH gives. */
@@ -37,9 +38,11 @@ extern struct mock {
 	/* What came. */
 	unsigned int n_claims, n_events, n_releases, n_fetches;
 	unsigned int n_instances;	/* different ones, of CLAIM */
+	unsigned int n_renews;		/* and of the last one: */
+	uint32_t n_acks, acked;		/* acknowledgements; the first number */
 } mock;
 
-/* All zero, but for OK and "1-1". The port that it listens at, TCP and UDP.
+/* All zero, but for OK, "1-1" and a lease of 30 s. The port that it listens at, TCP and UDP.
  * There is one. */
 uint16_t mock_begin(struct event_base *base);
 void mock_end(void);
