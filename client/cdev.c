@@ -465,7 +465,8 @@ static int flush(struct vhci *v)
 		int n_iov;
 		size_t count = gather(b, i, iov, &n_iov, &bytes);
 
-		n = writev(v->fd, iov, n_iov);
+		n = n_iov == 1 ? write(v->fd, iov->iov_base, iov->iov_len) :
+				 writev(v->fd, iov, n_iov);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno != EINVAL && errno != EFAULT)

@@ -43,9 +43,12 @@
 
 /* ---- sockets and pipes -------------------------------------------------- */
 
+/* One piece is the most frequent case, and a list costs the kernel more. */
 static ssize_t fd_readv(void *ctx, const struct iovec *iov, int n)
 {
-	ssize_t len = readv((int)(intptr_t)ctx, iov, n);
+	int fd = (int)(intptr_t)ctx;
+	ssize_t len = n == 1 ? read(fd, iov->iov_base, iov->iov_len) :
+			       readv(fd, iov, n);
 
 	return len < 0 ? -errno : len;
 }
@@ -54,7 +57,9 @@ static ssize_t fd_writev(void *ctx, const struct iovec *iov, int n)
 {
 	int fd = (int)(intptr_t)ctx;
 	struct msghdr msg = { .msg_iov = (struct iovec *)iov, .msg_iovlen = n };
-	ssize_t len = sendmsg(fd, &msg, MSG_NOSIGNAL);
+	ssize_t len = n == 1 ? send(fd, iov->iov_base, iov->iov_len,
+				    MSG_NOSIGNAL) :
+			       sendmsg(fd, &msg, MSG_NOSIGNAL);
 
 	if (len < 0 && errno == ENOTSOCK)
 		len = writev(fd, iov, n);
