@@ -25,6 +25,7 @@
 #include "client/ctl.h"
 #include "client/snapshot.h"
 #include "common/log.h"
+#include "common/rpcclnt.h"
 #include "common/text.h"
 
 
@@ -493,6 +494,7 @@ int attachment_claim(struct attachment *a, struct session **sp,
 {
 	const struct session_config session = {
 		.base = a->config.base,
+		.records = &a->records,
 		.host = a->config.host,
 		.device = a->config.device,
 		.udp = a->config.udp,
@@ -550,6 +552,7 @@ int attachment_new(struct attachment **ap,
 		return -ENOMEM;
 	}
 	a->config = *config;
+	pool_init(&a->records, RPCCLNT_POOLED);
 	r = begin(a, f);
 	if (r) {
 		attachment_free(a);
@@ -580,6 +583,7 @@ struct attachment *attachment_free(struct attachment *a)
 			event_free(events[i]);
 	if (a->vhci)
 		a->vhci->ops->free(a->vhci);
+	pool_deinit(&a->records);
 	free(a);
 	return NULL;
 }

@@ -13,6 +13,7 @@
 #include "client/names.h"
 #include "client/port.h"
 #include "client/session.h"
+#include "common/pool.h"
 
 struct calls;
 struct ctl;
@@ -24,6 +25,7 @@ struct event;
 struct attachment {
 	struct attachment_config config;
 	enum attachment_state state;
+	struct pool records;		/* replies, of which URBs keep some */
 	struct vhci *vhci;
 	struct session *session;
 	struct calls *calls;

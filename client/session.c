@@ -182,6 +182,7 @@ static int make_clnt(struct session *s, int fd)
 		.prog = USBIP_PROGRAM,
 		.vers = USBIP_V1,
 		.record_max = USBIP_DATA_MAX + USBIP_RECORD_EXTRA,
+		.records = s->config.records,
 		.closed = closed,
 		.interim = status_is_interim,
 		.user = s,

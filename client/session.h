@@ -17,6 +17,7 @@
 #include "rpc/usbip.h"
 
 struct event_base;
+struct pool;
 struct rpcclnt;
 struct session;
 
@@ -33,6 +34,7 @@ enum session_state {
 
 struct session_config {
 	struct event_base *base;
+	struct pool *records;		/* as of rpcclnt.h */
 	const char *host;		/* both must live as long */
 	const char *device;
 	bool udp;			/* else TCP */

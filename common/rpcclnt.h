@@ -33,6 +33,7 @@
 #include <rpc/rpc.h>
 
 struct event_base;
+struct pool;
 struct rpcclnt;
 
 /*
@@ -56,6 +57,9 @@ struct rpcclnt_config {
 	rpcprog_t prog;
 	rpcvers_t vers;
 	size_t record_max;	/* bytes of a reply */
+	/* Of objects of RPCCLNT_POOLED, for small replies; it outlives those that
+	 * are kept. Or NULL. */
+	struct pool *records;
 	rpcclnt_closed_fn closed;
 	void (*connected)(void *user);	/* may be NULL */
 	/* Datagrams only, and may be NULL: do these results say that the call
@@ -66,6 +70,9 @@ struct rpcclnt_config {
 	void (*narrowed)(void *user);
 	void *user;
 };
+
+/* Bytes: the reply of a transfer that has read a packet of 512 fits. */
+#define RPCCLNT_POOLED 640
 
 /* A datagram of that many bytes passes wherever IPv6 does. */
 #define RPCCLNT_ROOM_MIN 1232
