@@ -57,8 +57,8 @@ struct rpcclnt_config {
 	rpcprog_t prog;
 	rpcvers_t vers;
 	size_t record_max;	/* bytes of a reply */
-	/* Of objects of RPCCLNT_POOLED, for small replies; it outlives those that
-	 * are kept. Or NULL. */
+	/* Of objects of RPCCLNT_POOLED, for small replies, or NULL. It outlives
+	 * the client, and what is kept of it. */
 	struct pool *records;
 	rpcclnt_closed_fn closed;
 	void (*connected)(void *user);	/* may be NULL */
