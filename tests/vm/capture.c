@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * capture DEVICE FRAMES SECONDS - take frames from the fake camera by V4L2, and
- * look at every word of them (tests/camera-pattern.h). It ends after so many
+ * look at every word of them (tests/camera-pattern.h). Their order is that of
+ * their sequence numbers: uvcvideo copies by work on several processors, and
+ * hands out as first what is copied first. It ends after so many
  * frames or seconds, whichever is first, and prints "# begun" when it has the
  * first; last: frames, how many are missing between them, how many are of
  * parts of several frames, and how many have a wrong word. Exit status: 0
@@ -24,13 +26,17 @@
 
 #include "tests/camera-pattern.h"
 
+#define PACKET_WORDS (CAMERA_WORDS / CAMERA_PACKETS)
 #define BUFFERS 16		/* 1.6 s, for a machine that has other work */
+#define FRAMES_MAX 1000
 #define TYPE V4L2_BUF_TYPE_VIDEO_CAPTURE
 
 static const uint8_t *buffers[BUFFERS];
 static int fd;
 static unsigned int n_frames, n_missing, n_torn, n_wrong;
-static uint32_t next_frame;
+static struct taken {
+	uint32_t sequence, frame;	/* the driver's; of the first word */
+} taken[FRAMES_MAX];
 
 static void request(unsigned long what, void *arg, const char *name)
 {
@@ -53,13 +59,22 @@ static void set_format(void)
 		errx(1, "it has not the format of the fake camera");
 }
 
+/* A device that goes is told by whichever of these comes next, each in its own
+ * way. */
+static void must_stream(int r, const char *name)
+{
+	if (r >= 0)
+		return;
+	printf("# %s: %s\n", name, strerror(errno));
+	exit(3);
+}
+
 static void queue_buffer(unsigned int i)
 {
 	struct v4l2_buffer b = { .index = i, .type = TYPE,
 				 .memory = V4L2_MEMORY_MMAP };
 
-	if (ioctl(fd, VIDIOC_QBUF, &b) && errno != ENODEV)
-		err(1, "VIDIOC_QBUF");
+	must_stream(ioctl(fd, VIDIOC_QBUF, &b), "VIDIOC_QBUF");
 }
 
 static void begin(void)
@@ -85,29 +100,68 @@ static void begin(void)
 	request(VIDIOC_STREAMON, &type, "VIDIOC_STREAMON");
 }
 
-static void look_at(const uint8_t *data, uint32_t n)
+/*
+ * May this be the word number i behind that one? A video frame is known by one
+ * bit of its number and by its size: so where packets are lost, the driver may
+ * make a whole one of parts of several. Each part is of packets, as they were
+ * sent, and none comes again.
+ */
+static bool goes_on(uint32_t i, uint32_t frame, uint32_t m,
+		    uint32_t last_frame, uint32_t last_m)
+{
+	if (frame == last_frame && m == last_m + 1)
+		return true;
+	return i % PACKET_WORDS == 0 && m % PACKET_WORDS == 0 &&
+	       (frame > last_frame || (frame == last_frame && m > last_m));
+}
+
+static void look_at(const uint8_t *data, uint32_t n, uint32_t sequence)
 {
 	bool torn = false, wrong = n != CAMERA_FRAME;
-	uint32_t frame, first, m;
+	uint32_t first, frame, m, last, last_m;
 
-	first = camera_frame(data, &m);
+	first = last = camera_frame(data, &m);
+	last_m = m - 1;
+	wrong |= m % PACKET_WORDS != 0;
+	torn |= m != 0;
 	for (uint32_t i = 0; i < n / 4 && !wrong; i++) {
 		frame = camera_frame(data + 4 * i, &m);
-		wrong = m != i || frame < first;
-		torn |= frame != first;
+		wrong = !goes_on(i, frame, m, last, last_m);
+		torn |= frame != last || m != last_m + 1;
+		last = frame;
+		last_m = m;
 	}
-	wrong |= first < next_frame;
 	if (wrong && !n_wrong)
-		printf("# %u bytes of frame %u, wanted is %u\n", n, first,
-		       next_frame);
-	if (n_frames++ && !wrong)
-		n_missing += first - next_frame;
-	else
+		printf("# %u bytes of frame %u, wrong at %u of frame %u\n", n,
+		       first, last_m, last);
+	if (!n_frames)
 		puts("# begun");
 	fflush(stdout);
+	taken[n_frames++] = (struct taken){ sequence, first };
 	n_torn += torn;
 	n_wrong += wrong;
-	next_frame = first + 1;
+}
+
+static int by_sequence(const void *a, const void *b)
+{
+	const struct taken *x = a, *y = b;
+
+	return x->sequence < y->sequence ? -1 : x->sequence > y->sequence;
+}
+
+static void look_at_order(void)
+{
+	qsort(taken, n_frames, sizeof(taken[0]), by_sequence);
+	for (unsigned int i = 1; i < n_frames; i++) {
+		if (taken[i].frame > taken[i - 1].frame) {
+			n_missing += taken[i].frame - taken[i - 1].frame - 1;
+			continue;
+		}
+		printf("# frame %u behind %u, sequence %u behind %u\n",
+		       taken[i].frame, taken[i - 1].frame, taken[i].sequence,
+		       taken[i - 1].sequence);
+		n_wrong++;
+	}
 }
 
 static bool take_frame(int timeout_ms)
@@ -117,11 +171,10 @@ static bool take_frame(int timeout_ms)
 
 	if (poll(&p, 1, timeout_ms) <= 0)
 		return false;
-	if (ioctl(fd, VIDIOC_DQBUF, &b) < 0) {
-		printf("# VIDIOC_DQBUF: %s\n", strerror(errno));
-		exit(3);
-	}
-	look_at(buffers[b.index], b.bytesused);
+	must_stream(ioctl(fd, VIDIOC_DQBUF, &b), "VIDIOC_DQBUF");
+	/* handed back empty, as the device goes */
+	if (!(b.flags & V4L2_BUF_FLAG_ERROR))
+		look_at(buffers[b.index], b.bytesused, b.sequence);
 	queue_buffer(b.index);
 	return true;
 }
@@ -140,7 +193,7 @@ int main(int argc, char **argv)
 	int type = TYPE;
 	int64_t end;
 
-	if (!frames)
+	if (!frames || frames > FRAMES_MAX)
 		errx(2, "usage: capture DEVICE FRAMES SECONDS");
 	fd = open(argv[1], O_RDWR | O_CLOEXEC);
 	if (fd < 0)
@@ -151,7 +204,8 @@ int main(int argc, char **argv)
 	while (n_frames < frames && now_ms() < end)
 		if (!take_frame(end - now_ms()))
 			break;
-	request(VIDIOC_STREAMOFF, &type, "VIDIOC_STREAMOFF");
+	must_stream(ioctl(fd, VIDIOC_STREAMOFF, &type), "VIDIOC_STREAMOFF");
+	look_at_order();
 	printf("frames %u missing %u torn %u wrong %u\n", n_frames, n_missing,
 	       n_torn, n_wrong);
 	return n_wrong != 0;
