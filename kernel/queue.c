@@ -284,10 +284,13 @@ static int copy_in(struct urpc_port *port, struct urpc_urb *u,
 
 /*
  * Does its endpoint stop behind an URB that ends like this? Then write() is
- * to return when its handler has.
+ * to return when its handler has. Isochronous ones never stop theirs, and must
+ * not be watched: snd-usb-usx2y changes the handlers of those in flight.
  */
 static bool is_stop(const struct urb *urb, int status, u32 actual)
 {
+	if (usb_endpoint_xfer_isoc(&urb->ep->desc))
+		return false;
 	return status || urb->unlinked ||
 	       ((urb->transfer_flags & URB_SHORT_NOT_OK) &&
 		actual < urb->transfer_buffer_length);

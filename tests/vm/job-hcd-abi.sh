@@ -6,6 +6,12 @@ tap /lab/hcd-urb
 tap /lab/hcd-isoc
 tap /lab/hcd-streams
 
+rmmod usbtest	# would have the device
+ok "a driver" modprobe urpc-isoc
+tap /lab/hcd-handlers
+ok "it goes" rmmod urpc-isoc
+modprobe usbtest
+
 # Again, with completion handlers of another device running on all processors:
 # what write() promises about handlers is easy to keep without.
 ok "a busy device" emul -s high

@@ -60,14 +60,16 @@
  * iovec cut anywhere. Returns the bytes taken. A malformed message ends the
  * call: the ones before it count (a short write), and if it is the first the
  * error is returned: -EINVAL (a bad length, type, flag, padding or size of
- * data), -EFAULT, -ENOTCONN (no device). A bad message changes nothing: its URB is still to be
- * answered. A COMPLETE for an id that is not (or no longer) outstanding is
- * dropped and counted: the URB may have been given back for another reason.
+ * data), -EFAULT, -ENOTCONN (no device). A bad message changes nothing: its
+ * URB is still to be answered. A COMPLETE for an id that is not (or no longer)
+ * outstanding is dropped and counted: the URB may have been given back for
+ * another reason.
  *
- * When write() returns, the completion handlers of all URBs in it that ended
- * with an error, or short with USBIP_RPC_SHORT_NOT_OK, have run, and the
- * UNLINKs that they asked for can be read (unless handlers take longer than
- * 20 ms). That tells the helper when an endpoint may go on behind an error.
+ * When write() returns, the completion handlers of all URBs in it, but
+ * isochronous ones, that ended with an error, or short with
+ * USBIP_RPC_SHORT_NOT_OK, have run, and the UNLINKs that they asked for can be
+ * read (unless handlers take longer than 20 ms). That tells the helper when an
+ * endpoint may go on behind an error.
  *
  * Messages
  * --------
