@@ -10,7 +10,7 @@
  *
  * An URB is scheduled when it is submitted, as host controllers do. It begins
  * where the last one of its endpoint ends. If that is over, the schedule has
- * run out: it begins anew if nothing is queued or URB_ISO_ASAP says so; else
+ * run out: it begins anew if the endpoint is idle or URB_ISO_ASAP says so; else
  * the URB keeps its place, however late, since its driver counts on it.
  */
 #include <linux/ktime.h>
@@ -34,7 +34,7 @@ int urpc_frame_number(struct usb_hcd *hcd)
 
 /*
  * Set an isochronous URB's start_frame: in frames at full speed, else in
- * microframes. @idle: its endpoint has no other. Locked.
+ * microframes. @idle: its endpoint had nothing to do. Locked.
  */
 void urpc_frame_schedule(struct urpc_port *port, struct urb *urb, bool idle)
 {

@@ -351,12 +351,22 @@ static int check_urb(const struct urb *urb)
 	return len < urb->transfer_buffer_length ? -EINVAL : 0;
 }
 
+/*
+ * Has its endpoint nothing to do, before @urb is linked? Handlers that run may
+ * still submit what follows on their URBs.
+ */
+static bool is_idle(struct urpc_port *port, const struct urb *urb)
+{
+	return list_empty(&urb->ep->urb_list) &&
+	       !hcd_periodic_completion_in_progress(port->hub->hcd, urb->ep);
+}
+
 /* An URB with its record: into the queue, or back at once. Locked. */
 static int queue_urb(struct urpc_port *port, struct urpc_urb *u)
 {
 	bool readable = urpc_queue_readable(port);
 	struct urb *urb = u->urb;
-	bool idle = list_empty(&urb->ep->urb_list);
+	bool idle = is_idle(port, urb);
 	int ret;
 
 	if (!port->file || !(port->status & USB_PORT_STAT_ENABLE))

@@ -7,12 +7,16 @@
 #include "tests/vm/hcd-ends.h"
 
 #define URBS	4
+#define PACKETS	8
+#define FRAMES	(2048 * 8)	/* modulus of the counter */
 
 /* What the driver has submitted and is not answered. */
 static struct {
 	uint64_t id;
+	int start;
 } urbs[URBS];
 static int n_urbs;
+static int end_frame;	/* of the last one that it has submitted */
 
 /* One of the driver's parameters. */
 static int driver_says(const char *name)
@@ -41,15 +45,24 @@ static bool read_isoc(void)
 	return false;
 }
 
-/* The driver submits `n` URBs. */
+/* The driver submits `n` URBs: each begins where the one before ends. */
 static bool submits(int n)
 {
+	bool right = true;
+
 	for (; n; n--, n_urbs++) {
 		if (!read_isoc())
 			return false;
 		urbs[n_urbs].id = in.msg.id;
+		urbs[n_urbs].start = in.submit.start_frame;
+		if (end_frame >= 0 && urbs[n_urbs].start != end_frame) {
+			printf("# it begins %d frames late\n",
+			       (urbs[n_urbs].start - end_frame) & (FRAMES - 1));
+			right = false;
+		}
+		end_frame = (urbs[n_urbs].start + PACKETS) & (FRAMES - 1);
 	}
-	return true;
+	return right;
 }
 
 /* Answer the first `n` in one write(), the last of them with `status`. */
@@ -73,13 +86,16 @@ int main(void)
 	alarm(60);
 	fd = open_port();
 	plug();
+	end_frame = -1;
 	ok(submits(URBS), "a driver submits its URBs");
 	/* the first handler changes that of the second URB, which has ended */
 	ok(answer(2, -EPROTO) && submits(1), "one fails behind one that does not");
 	ok(driver_says("first") == 1 && driver_says("later") == 1,
 	   "its handler has changed meanwhile");
 	ok(driver_says("strange") == 0, "and gets what is its URB's");
-	ok(answer(3, 0) && submits(3), "all are answered at once");
+	usleep(50000);	/* the schedule runs out, six times over */
+	ok(answer(3, 0) && submits(3),
+	   "all are answered, and what their handlers submit keeps its place");
 	close(fd);
 	ok(true, "the file closes");
 	return tap_done();
