@@ -135,19 +135,31 @@ static void stop_hub(struct usb_hcd *hcd)
 	urpc_port_remove_hub(urpc_hub_of(hcd));
 }
 
+/*
+ * There is no DMA, but there are drivers that ask what it can do. With the 32
+ * bits that are the default a large machine would need bounce buffers, and
+ * usb-storage make its requests 256 KiB, as they hold no more. And where DMA
+ * passes by the caches, uvcvideo has them forget what is in its buffers: write()
+ * puts that there as any program does.
+ */
+static void set_dma(struct device *dev)
+{
+	if (dma_set_mask(dev, DMA_BIT_MASK(64)))
+		dev_dbg(dev, "no 64-bit DMA mask\n");
+#if defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_DEVICE) || \
+	defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_CPU) || \
+	defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_CPU_ALL)
+	dev->dma_coherent = true;
+#endif
+}
+
 static int probe_controller(struct platform_device *pdev)
 {
 	struct device *dev = &pdev->dev;
 	struct usb_hcd *hcd, *ss_hcd;
 	int ret;
 
-	/*
-	 * There is no DMA. But a device of the 32 bits that are the default
-	 * would need bounce buffers on a large machine, and drivers ask how
-	 * large these are: usb-storage would make its requests 256 KiB.
-	 */
-	if (dma_set_mask(dev, DMA_BIT_MASK(64)))
-		dev_dbg(dev, "no 64-bit DMA mask\n");
+	set_dma(dev);
 	hcd = usb_create_hcd(&hc_driver, dev, dev_name(dev));
 	if (!hcd)
 		return -ENOMEM;
