@@ -59,7 +59,8 @@ static struct record *record_new(struct pool *pool, size_t size)
 {
 	struct record *rec;
 
-	if (pool && sizeof(*rec) + size > pool->size)
+	/* A pool that keeps nothing would only hide where a record ends. */
+	if (!POOL_SPARE_MAX || (pool && sizeof(*rec) + size > pool->size))
 		pool = NULL;
 	if (pool)
 		size = pool->size - sizeof(*rec);

@@ -501,8 +501,7 @@ static void on_readable(evutil_socket_t fd, short what, void *user)
 			note_error(clnt, len);
 		if (len < 0 || (size_t)len > clnt->config.record_max)
 			continue;
-		rec = record_copy(POOL_SPARE_MAX ? clnt->config.records : NULL,
-				  clnt->ahead, len);
+		rec = record_copy(clnt->config.records, clnt->ahead, len);
 		if (rec)
 			rpcclnt_receive(clnt, rec, &gone);
 		if (gone)

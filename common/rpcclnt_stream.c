@@ -92,7 +92,7 @@ int rpcclnt_stream_init(struct rpcclnt *clnt, int fd)
 		.base = clnt->config.base,
 		.record_max = clnt->config.record_max,
 		.fragments = FRAGMENTS,
-		.records = POOL_SPARE_MAX ? clnt->config.records : NULL,
+		.records = clnt->config.records,
 		.ahead = clnt->ahead,
 		.handlers = &handlers,
 		.user = clnt,

@@ -225,7 +225,7 @@ int rpcsrv_adopt(struct rpcsrv *srv, int fd)
 		.record_max = srv->config.limits.record_small,
 		.fragments = srv->config.limits.fragments,
 		.ahead = srv->ahead,
-		.records = POOL_SPARE_MAX ? &srv->records : NULL,
+		.records = &srv->records,
 		.handlers = &conn_handlers,
 		.user = conn,
 	};

@@ -141,7 +141,7 @@ static void handle_datagram(struct rpcsrv_dgram *d, const void *data,
 		rpcsrv_conn_update(conn);
 		return;
 	}
-	rec = record_copy(POOL_SPARE_MAX ? &d->srv->records : NULL, data, len);
+	rec = record_copy(&d->srv->records, data, len);
 	if (rec)
 		rpcsrv_call_handle(conn, rec);
 	else
