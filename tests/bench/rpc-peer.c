@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "rpc/usbip.h"
+#include "tests/bench/peer.h"
 
 #define LAST_FRAGMENT	0x80000000u
 /* A word's place in a call, from its record mark on. */
@@ -43,11 +44,6 @@ static char config_descriptor[32] = {
 	7, 5, (char)0x81, 2, 0x00, 0x02, 0,
 	7, 5, 0x01, 2, 0x00, 0x02, 0,
 };
-
-/* Input and output; both hold many of the largest messages. Of the input bytes
- * [in_done, in_used) are not answered yet. */
-static uint8_t in[16 << 20], out[16 << 20];
-static size_t in_done, in_used, out_used;
 
 static uint32_t word(const uint8_t *p, unsigned int at)
 {
@@ -179,39 +175,6 @@ static size_t take(const uint8_t *p, size_t n)
 	return len;
 }
 
-/* A message that is there in part is moved seldom: a large batch comes in many
- * reads, and what is moved for each would be most of the cost. */
-static void make_room(void)
-{
-	if (in_done < in_used && in_done < sizeof(in) / 2)
-		return;
-	memmove(in, in + in_done, in_used - in_done);
-	in_used -= in_done;
-	in_done = 0;
-}
-
-static void serve(int fd)
-{
-	in_done = in_used = 0;
-	for (;;) {
-		ssize_t r = read(fd, in + in_used, sizeof(in) - in_used);
-		size_t done, n;
-
-		if (r <= 0)
-			return;
-		in_used += (size_t)r;
-		while ((n = take(in + in_done, in_used - in_done)))
-			in_done += n;
-		make_room();
-		for (done = 0; done < out_used; done += (size_t)r) {
-			r = write(fd, out + done, out_used - done);
-			if (r <= 0)
-				return;
-		}
-		out_used = 0;
-	}
-}
-
 int main(int argc, char **argv)
 {
 	struct sockaddr_in sin = {
@@ -227,7 +190,7 @@ int main(int argc, char **argv)
 		err(1, "listen");
 	while ((fd = accept(l, NULL, NULL)) >= 0) {
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		serve(fd);
+		serve(fd, take);
 		close(fd);
 	}
 	err(1, "accept");

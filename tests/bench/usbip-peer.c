@@ -27,6 +27,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/bench/peer.h"
+
 enum {
 	CMD_SUBMIT = 1,
 	CMD_UNLINK = 2,
@@ -74,11 +76,6 @@ static const uint8_t config_descriptor[32] = {
 	7, USB_DT_ENDPOINT, 0x81, 2, 0x00, 0x02, 0,
 	7, USB_DT_ENDPOINT, 0x01, 2, 0x00, 0x02, 0,
 };
-
-/* Input and output; both hold many of the largest messages. Of the input bytes
- * [in_done, in_used) are not answered yet. */
-static uint8_t in[16 << 20], out[16 << 20];
-static size_t in_done, in_used, out_used;
 
 static void put(const void *data, size_t len)
 {
@@ -159,38 +156,6 @@ static size_t answer(const uint8_t *p, size_t n)
 	return sizeof(h) + (ntohl(h.direction) == DIR_IN ? 0 : len);
 }
 
-/* A message that is there in part is moved seldom: a large batch comes in many
- * reads, and what is moved for each would be most of the cost. */
-static void make_room(void)
-{
-	if (in_done < in_used && in_done < sizeof(in) / 2)
-		return;
-	memmove(in, in + in_done, in_used - in_done);
-	in_used -= in_done;
-	in_done = 0;
-}
-
-static void serve(int fd)
-{
-	for (;;) {
-		ssize_t r = read(fd, in + in_used, sizeof(in) - in_used);
-		size_t done, n;
-
-		if (r <= 0)
-			exit(0);
-		in_used += (size_t)r;
-		while ((n = answer(in + in_done, in_used - in_done)))
-			in_done += n;
-		make_room();
-		for (done = 0; done < out_used; done += (size_t)r) {
-			r = write(fd, out + done, out_used - done);
-			if (r <= 0)
-				exit(0);
-		}
-		out_used = 0;
-	}
-}
-
 /* A TCP connection over the loopback: fd[0] the client's end. */
 static void connect_loopback(int fd[2])
 {
@@ -229,5 +194,5 @@ int main(int argc, char **argv)
 		err(1, "attach");
 	close(attach);
 	close(fd[0]);
-	serve(fd[1]);
+	serve(fd[1], answer);
 }
