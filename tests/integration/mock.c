@@ -103,8 +103,6 @@ bool_t usbip_renew_1_svc(usbip_renew_args *args, usbip_renew_res *res,
 	mock.n_renews++;
 	mock.n_acks = args->acks.acks_len;
 	mock.acked = mock.n_acks ? args->acks.acks_val[0].acked : 0;
-	xdr_free((xdrproc_t)xdr_usbip_renew_args, (char *)args);
-	memset(args, 0, sizeof(*args));
 	memset(res, 0, sizeof(*res));
 	res->usbip_renew_res_u.lease = mock.lease;
 	return go_on(mock.renew, rq);
@@ -225,8 +223,6 @@ bool_t usbip_null_1_svc(void *args, void *res, struct svc_req *rq)
 bool_t usbip_control_1_svc(usbip_control_args *args, usbip_transfer_res *res,
 			   struct svc_req *rq)
 {
-	xdr_free((xdrproc_t)xdr_usbip_control_args, (char *)args);
-	memset(args, 0, sizeof(*args));
 	memset(res, 0, sizeof(*res));
 	return TRUE;
 }

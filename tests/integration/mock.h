@@ -42,8 +42,8 @@ extern struct mock {
 	uint32_t n_acks, acked;		/* acknowledgements; the first number */
 } mock;
 
-/* All zero, but for OK, "1-1" and a lease of 30 s. The port that it listens at, TCP and UDP.
- * There is one. */
+/* All zero, but for OK, "1-1" and a lease of 30 s. The port that it listens at,
+ * TCP and UDP. There is one. */
 uint16_t mock_begin(struct event_base *base);
 void mock_end(void);
 /* Answer the EVENTS that waits: the session is over. */
