@@ -59,24 +59,6 @@ static void set_format(void)
 		errx(1, "it has not the format of the fake camera");
 }
 
-/* A device that goes is told by whichever of these comes next, each in its own
- * way. */
-static void must_stream(int r, const char *name)
-{
-	if (r >= 0)
-		return;
-	printf("# %s: %s\n", name, strerror(errno));
-	exit(3);
-}
-
-static void queue_buffer(unsigned int i)
-{
-	struct v4l2_buffer b = { .index = i, .type = TYPE,
-				 .memory = V4L2_MEMORY_MMAP };
-
-	must_stream(ioctl(fd, VIDIOC_QBUF, &b), "VIDIOC_QBUF");
-}
-
 static void begin(void)
 {
 	struct v4l2_requestbuffers r = { .count = BUFFERS, .type = TYPE,
@@ -95,7 +77,7 @@ static void begin(void)
 				  b.m.offset);
 		if (buffers[i] == MAP_FAILED)
 			err(1, "mmap");
-		queue_buffer(i);
+		request(VIDIOC_QBUF, &b, "VIDIOC_QBUF");
 	}
 	request(VIDIOC_STREAMON, &type, "VIDIOC_STREAMON");
 }
@@ -164,6 +146,15 @@ static void look_at_order(void)
 	}
 }
 
+/* A device that goes is told by whichever of these comes next. */
+static void must_stream(unsigned long what, void *arg, const char *name)
+{
+	if (ioctl(fd, what, arg) >= 0)
+		return;
+	printf("# %s: %s\n", name, strerror(errno));
+	exit(3);
+}
+
 static bool take_frame(int timeout_ms)
 {
 	struct v4l2_buffer b = { .type = TYPE, .memory = V4L2_MEMORY_MMAP };
@@ -171,11 +162,11 @@ static bool take_frame(int timeout_ms)
 
 	if (poll(&p, 1, timeout_ms) <= 0)
 		return false;
-	must_stream(ioctl(fd, VIDIOC_DQBUF, &b), "VIDIOC_DQBUF");
-	/* handed back empty, as the device goes */
-	if (!(b.flags & V4L2_BUF_FLAG_ERROR))
+	must_stream(VIDIOC_DQBUF, &b, "VIDIOC_DQBUF");
+	/* empty with this flag: handed back as the device goes */
+	if (b.bytesused || !(b.flags & V4L2_BUF_FLAG_ERROR))
 		look_at(buffers[b.index], b.bytesused, b.sequence);
-	queue_buffer(b.index);
+	must_stream(VIDIOC_QBUF, &b, "VIDIOC_QBUF");
 	return true;
 }
 
@@ -204,7 +195,7 @@ int main(int argc, char **argv)
 	while (n_frames < frames && now_ms() < end)
 		if (!take_frame(end - now_ms()))
 			break;
-	must_stream(ioctl(fd, VIDIOC_STREAMOFF, &type), "VIDIOC_STREAMOFF");
+	must_stream(VIDIOC_STREAMOFF, &type, "VIDIOC_STREAMOFF");
 	look_at_order();
 	printf("frames %u missing %u torn %u wrong %u\n", n_frames, n_missing,
 	       n_torn, n_wrong);
