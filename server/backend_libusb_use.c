@@ -2,7 +2,8 @@
 /*
  * backend_libusb_use - is a device in use by its own system, so that taking
  * it away would lose data? That is known of disks: one that is mounted, or
- * swapped to, or part of something larger, can not be opened exclusively.
+ * swapped to, or part of something larger, can not be opened exclusively. Of
+ * one that this user may not open at all nothing is known.
  */
 #include "server/backend_libusb.h"
 
@@ -26,14 +27,25 @@ static void close_dir(DIR **dir)
 		closedir(*dir);
 }
 
-static bool is_disk_in_use(const char *name)
+/* Why a disk is not to be taken away, or NULL. */
+static const char *use_of_disk(const char *name)
 {
 	_cleanup_(cleanup_close) int fd = -1;
 	char path[NAME_MAX + 8];
 
 	snprintf(path, sizeof(path), "/dev/%s", name);
 	fd = open(path, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
-	return fd < 0 && errno == EBUSY;
+	if (fd >= 0)
+		return NULL;
+	switch (errno) {
+	case EBUSY:
+		return "in use here (mounted?)";
+	case EACCES:
+	case EPERM:
+		return "not for this user to open, and may be in use";
+	default:
+		return NULL;
+	}
 }
 
 /* Look below an open folder of sysfs; it is consumed. in_block: its folders
@@ -43,6 +55,7 @@ static bool is_used_below(struct lusb_device *dev, int fd, bool in_block,
 {
 	_cleanup_(close_dir) DIR *dir = fdopendir(fd);
 	struct dirent *entry;
+	const char *use;
 	int sub;
 
 	if (!dir) {
@@ -52,9 +65,10 @@ static bool is_used_below(struct lusb_device *dev, int fd, bool in_block,
 	while ((entry = readdir(dir))) {
 		if (entry->d_type != DT_DIR || *entry->d_name == '.')
 			continue;	/* links lead out of the device */
-		if (in_block && is_disk_in_use(entry->d_name)) {
-			log_warning("%s: its disk %s is in use here (mounted?); it is not given away",
-				    dev->info.busid, entry->d_name);
+		use = in_block ? use_of_disk(entry->d_name) : NULL;
+		if (use) {
+			log_warning("%s: its disk %s is %s; it is not given away",
+				    dev->info.busid, entry->d_name, use);
 			return true;
 		}
 		if (in_block || depth == DEPTH_MAX)

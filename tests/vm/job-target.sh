@@ -8,8 +8,8 @@ driver_of() { # BUSID: of its first interface
 	basename "$(readlink "/sys/bus/usb/devices/$1/$1:1.0/driver")"
 }
 probe() { timeout 60 /lab/probe 127.0.0.1 3240 "$1"; }
-serve() {
-	spawn rpcd usbip-rpcd -f --no-rpcbind --port 3240 -e /tmp/exports
+serve() { # [PREFIX...]
+	spawn rpcd "$@" usbip-rpcd -f --no-rpcbind --port 3240 -e /tmp/exports
 	until_true 10 rpcinfo -a 127.0.0.1.12.168 -T tcp 536874152
 }
 device_of() { # VID:PID/SERIAL or VID:PID: the first one
@@ -86,3 +86,21 @@ ok "the next service" serve
 ok "gives it back" until_true 10 eval '[ "$(driver_of '"$stick"')" = usb-storage ]'
 kill "$(pidof usbip-rpcd)"
 ok "SIGTERM ends it" until_true 15 not pidof usbip-rpcd
+
+# Another user, who has the device by its file.
+serve_as_nobody() { serve su -s /bin/sh -c 'exec "$0" "$@"' -- nobody; }
+file_of() { # BUSID
+	printf /dev/bus/usb/%03d/%03d "$(cat "/sys/bus/usb/devices/$1/busnum")" \
+		"$(cat "/sys/bus/usb/devices/$1/devnum")"
+}
+until_true 15 disk_of "/sys/bus/usb/devices/$stick"
+chown nobody "$(file_of "$stick")"
+ok "as another user, usbip-rpcd serves" serve_as_nobody
+ok "a disk that it may not open is not given away" not probe "$stick"
+ok "it says why" grep -q 'not for this user to open' /tmp/rpcd.log
+kill "$(pidof usbip-rpcd)"
+until_true 15 not pidof usbip-rpcd
+sed -i 's/^disk:.*/&nobody/' /etc/group
+ok "in the group of disks, it serves" serve_as_nobody
+ok "the disk is given away" probe "$stick"
+kill "$(pidof usbip-rpcd)"
