@@ -140,9 +140,12 @@ void claim_refused(struct failure *f, const usbip_claim_res *res,
 	switch (res->status) {
 	case USBIP_BUSY:
 		text_duration(holder->since, text, sizeof(text));
-		failure_set(f, FAILURE_BUSY,
-			    "%s at %s is in use by %s, for %s now", device, host,
-			    holder->host[0] ? holder->host : "somebody", text);
+		failure_set(f, FAILURE_BUSY, "%s at %s is in use by %s%s%s%s",
+			    device, host,
+			    holder->host[0] ? holder->host : "somebody",
+			    holder->since ? ", for " : "",
+			    holder->since ? text : "",
+			    holder->since ? " now" : "");
 		return;
 	case USBIP_AMBIGUOUS:
 		list_candidates(text, sizeof(text), res);

@@ -100,14 +100,24 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
+static int no_command(const char *name)
+{
+	fprintf(stderr, "usbip-rpc: no command \"%s\"\n", name);
+	print_usage(stderr);
+	return FAILURE_USAGE;
+}
+
+/* NULL: of usbip-rpc itself, and so of what has no other. */
 static int help(const char *name)
 {
 	const struct command *command = name ? find_command(name) : NULL;
 
 	if (command)
 		return command_help(command);
-	print_usage(name ? stderr : stdout);
-	return name ? FAILURE_USAGE : 0;
+	if (name && strcmp(name, "help") && strcmp(name, "version"))
+		return no_command(name);
+	print_usage(stdout);
+	return 0;
 }
 
 static int run(int argc, char **argv)
@@ -124,11 +134,8 @@ static int run(int argc, char **argv)
 		return 0;
 	}
 	command = find_command(name);
-	if (!command) {
-		fprintf(stderr, "usbip-rpc: no command \"%s\"\n", name);
-		print_usage(stderr);
-		return FAILURE_USAGE;
-	}
+	if (!command)
+		return no_command(name);
 	return command->run(argc - 1, argv + 1, command);
 }
 

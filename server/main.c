@@ -165,46 +165,48 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-/* One option; false: its argument is wrong. */
-static bool take_option(int c, struct options *o)
+/* Take one option. NULL, or what its argument has to be. */
+static const char *take_option(int c, struct options *o)
 {
 	switch (c) {
 	case 'e':
 		o->exports_file = optarg;
-		return true;
+		return NULL;
 	case 'f':
 		o->foreground = true;
-		return true;
+		return NULL;
 	case 'p':
-		return parse_number(optarg, 0, 65535, &o->port);
+		return parse_number(optarg, 0, 65535, &o->port) ? NULL :
+		       "--port: a number, 65535 at most";
 	case 'l':
-		return add_listen(optarg, o);
+		return add_listen(optarg, o) ? NULL : "--listen: 16 times at most";
 	case 'd':
-		return !log_enable(optarg);
+		return !log_enable(optarg) ? NULL :
+		       "--debug: of " DEBUG_TAGS ", or all";
 	case OPT_NO_RPCBIND:
 		o->rpcbind = false;
-		return true;
+		return NULL;
 	case OPT_LEASE:
-		return parse_number(optarg, 1, 86400, &o->lease);
+		return parse_number(optarg, 1, 86400, &o->lease) ? NULL :
+		       "--lease: seconds, from 1 to 86400";
 	case OPT_CHECK:
 		o->check = true;
-		return true;
+		return NULL;
 	case OPT_BACKEND:
-		return parse_backend(optarg, o);
+		return parse_backend(optarg, o) ? NULL :
+		       "--backend: libusb, fake or fake:SCRIPT";
 	case OPT_CONTROL:
-		o->control = optarg;
-		return *optarg == '/';	/* a daemon is in "/" */
+		o->control = optarg;	/* a daemon is in "/" */
+		return *optarg == '/' ? NULL : "--control: a name from / on";
 	case OPT_SESSIONS:
 		o->sessions = true;
-		return true;
+		return NULL;
 	case OPT_JSON:
 		o->json = true;
-		return true;
-	case OPT_REVOKE:
-		o->revoke = optarg;
-		return true;
+		return NULL;
 	default:
-		return false;
+		o->revoke = optarg;
+		return NULL;
 	}
 }
 
@@ -217,6 +219,7 @@ static bool is_one_request(const struct options *o)
 /* -1: go on; else the exit code. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
+	const char *want;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "e:fp:l:d:hV", long_options,
@@ -229,10 +232,11 @@ static int parse_options(int argc, char **argv, struct options *o)
 			puts("usbip-rpcd (" PACKAGE_NAME ") " PACKAGE_VERSION);
 			return EXIT_STOPPED;
 		}
-		if (c == '?' || !take_option(c, o)) {
-			if (c != '?')
-				fprintf(stderr, "usbip-rpcd: not an argument of that option: %s\n",
-					optarg);
+		want = c == '?' ? "" : take_option(c, o);
+		if (want) {
+			if (*want)
+				fprintf(stderr, "usbip-rpcd: %s; not \"%s\"\n",
+					want, optarg);
 			fputs("Try 'usbip-rpcd --help'.\n", stderr);
 			return EXIT_USAGE;
 		}

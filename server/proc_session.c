@@ -93,7 +93,7 @@ static void reply_ambiguous(struct rpcsrv_call *call, struct target *t,
 void proc_session_claimed(void *call, struct session *s, int r)
 {
 	if (r == -EBUSY)
-		reply_busy(call, "the target itself", 0);
+		reply_busy(call, "the target itself (mounted there?)", 0);
 	else if (r == -ENODEV)
 		proc_reply_stat(call, USBIP_NO_DEVICE);
 	else if (r)

@@ -116,7 +116,8 @@ static int add_socket(struct svc *svc, struct sockaddr *sa, socklen_t len,
 	return 0;
 }
 
-/* -EAFNOSUPPORT: there is no such kind of address here. */
+/* -EAFNOSUPPORT: there is no such kind of address here. -ENXIO: it is none, and
+ * that is said. */
 static int add_address(struct svc *svc, const char *address, int family,
 		       unsigned int *port)
 {
@@ -132,7 +133,7 @@ static int add_address(struct svc *svc, const char *address, int family,
 	if (r) {
 		log_error("--listen %s: %s", address ? address : "*",
 			  gai_strerror(r));
-		return -EINVAL;
+		return -ENXIO;
 	}
 	for (ai = list; ai && !r; ai = ai->ai_next) {
 		r = add_socket(svc, ai->ai_addr, ai->ai_addrlen, SOCK_STREAM,
@@ -183,6 +184,8 @@ static int open_sockets(struct svc *svc, const struct svc_config *config,
 			break;
 		close_sockets(svc);
 	}
+	if (r == -ENXIO)
+		return -EADDRNOTAVAIL;
 	if (r)
 		log_error("can not listen on port %u: %s%s", *port, strerror(-r),
 			  r == -EACCES ? " (be root, or choose one above 1023)" :

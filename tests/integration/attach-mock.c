@@ -205,6 +205,7 @@ static void test_escapes(void)
 	json_decref(o);
 	end(a);
 	refused(USBIP_BUSY, "in use by " CLEAN);
+	ok(!strstr(fate.why.text, ", for"), "since when is not known");
 	refused(USBIP_AMBIGUOUS, "bus id: " CLEAN);
 }
 

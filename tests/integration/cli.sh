@@ -46,6 +46,8 @@ ok "no command" gives 2 "Usage: usbip-rpc COMMAND"
 ok "a wrong command" gives 2 'no command "lits"' lits
 ok "help" gives 0 "detach +give a device back" help
 ok "--help" gives 0 "attach +bring a device" --help
+ok "help of help" gives 0 "^Usage: usbip-rpc COMMAND" help help
+ok "help of what is no command" gives 2 'no command "lits"' help lits
 ok "version" gives 0 "^usbip-rpc [0-9]" version
 for c in list attach port detach; do
 	ok "$c --help" gives 0 "Usage: usbip-rpc $c" $c --help

@@ -58,6 +58,7 @@ ok "so is an argument" exits 2 nonsense
 for bad in --port=70000 --port=-1 --port=x --lease=0 --lease=x \
 		--backend=none --debug=none --control=here --json; do
 	ok "$bad is wrong usage" exits 2 "$bad"
+	ok "and it says of what" says "${bad%%=*}"
 done
 ok "--sessions and --revoke are two" exits 2 --sessions --revoke 1-1
 ok "--check of a good file" exits 0 --check -e "$dir/exports"
@@ -73,6 +74,10 @@ ok "a script that is not there" \
 	exits 1 -f -e "$dir/exports" --backend "fake:$dir/none" --no-rpcbind
 ok "an address that is not ours" exits 1 -f -e "$dir/exports" \
 	--backend fake --no-rpcbind --listen 192.0.2.1
+ok "an address that is none" exits 1 -f -e "$dir/exports" \
+	--backend fake --no-rpcbind --listen nosuch.invalid
+ok "and it says which" says "--listen nosuch.invalid: "
+ok "and not that a port could not be had" eval '! says "can not listen"'
 
 port=$(free_port)
 # with the lock that a script holds while it starts services
