@@ -60,8 +60,7 @@ static enum urb_xfer to_xfer(enum libusb_transfer_status status)
 	return URB_XFER_IO;
 }
 
-/* A transfer said that there is no device: is that so? */
-static void look_soon(struct lusb *lusb)
+void lusb_look_soon(struct lusb *lusb)
 {
 	const struct timeval soon = { 0, 50000 };
 
@@ -168,7 +167,7 @@ static void LIBUSB_CALL end_transfer(struct libusb_transfer *transfer)
 	put_spare(lusb, t);
 	lusb->n_running--;
 	if (urb->xfer == URB_XFER_SHUTDOWN || urb->xfer == URB_XFER_IO)
-		look_soon(lusb);
+		lusb_look_soon(lusb);
 	lusb_tell_room(lusb);
 	lusb->sink->done(urb);
 }
@@ -229,7 +228,7 @@ static int submit_error(struct lusb *lusb, const struct lusb_device *dev, int r)
 {
 	switch (r) {
 	case LIBUSB_ERROR_NO_DEVICE:
-		look_soon(lusb);
+		lusb_look_soon(lusb);
 		return -ENODEV;
 	case LIBUSB_ERROR_NO_MEM:
 		return lusb_no_memory(lusb);

@@ -70,6 +70,8 @@ struct lusb {
 
 /* backend_libusb.c: a transfer has ended, and given its memory back. */
 void lusb_tell_room(struct lusb *lusb);
+/* It said that there is no device: is that so? */
+void lusb_look_soon(struct lusb *lusb);
 
 /* backend_libusb_scan.c: what is plugged in, by sysfs and kernel events. */
 int lusb_scan_open(struct lusb *lusb);

@@ -77,11 +77,13 @@ static void unwatch(struct lusb_device *dev)
 	TAILQ_REMOVE(&dev->lusb->raws, dev, raw_link);
 }
 
+/* usbfs refused with an errno: what submit() is to return. */
 static int submit_error(struct lusb *lusb, int error)
 {
 	switch (error) {
 	case ENODEV:
 	case ESHUTDOWN:
+		lusb_look_soon(lusb);
 		return -ENODEV;
 	case ENOMEM:
 		return lusb_no_memory(lusb);
@@ -115,13 +117,14 @@ int lusb_raw_submit(struct lusb_device *dev, struct urb *urb)
 		return -EIO;
 	}
 	if (ioctl(dev->raw_fd, USBDEVFS_SUBMITURB, &raw->usbfs) < 0) {
-		r = submit_error(dev->lusb, errno);
+		r = errno;
 		if (!dev->n_raw)
 			unwatch(dev);
 		free(raw);
 		return submit_error(dev->lusb, r);
 	}
 	dev->n_raw++;
+	dev->lusb->n_running++;
 	urb->backend = raw;
 	return 0;
 }
@@ -151,8 +154,11 @@ static void reap(struct lusb_device *dev)
 		urb->actual = usbfs->actual_length;
 		urb->backend = NULL;
 		free(raw);
+		dev->lusb->n_running--;
 		if (!--dev->n_raw)
 			unwatch(dev);
+		if (urb->xfer == URB_XFER_SHUTDOWN || urb->xfer == URB_XFER_IO)
+			lusb_look_soon(dev->lusb);
 		lusb_tell_room(dev->lusb);
 		dev->lusb->sink->done(urb);
 	}
