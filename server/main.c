@@ -260,7 +260,8 @@ static void stop_loop(void *user)
 {
 	struct daemon_state *d = user;
 
-	event_base_loopbreak(d->base);
+	/* replies that were just made are sent first */
+	event_base_loopexit(d->base, NULL);
 }
 
 static void tell_returned(void *user)

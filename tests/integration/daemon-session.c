@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/integration/caller.h"
@@ -466,7 +467,8 @@ static void test_no_names(void)
 	caller_close(&gone);
 	ok(caller_renew(&other, 0, 0) == USBIP_OK, "one that waits may go");
 	ok(!caller_daemon_stop(&d), "the daemon does not wait at the end");
-	ok(caller_wait(&waits) == RPC_CANTRECV, "nor does who waits");
+	ok(!caller_wait(&waits) && waits.res.list.status == USBIP_DELAY,
+	   "nor does who waits");
 	caller_close(&c);
 	caller_close(&other);
 }
@@ -538,7 +540,42 @@ static void test_no_netgroups(void)
 	   "who asks for netgroups holds up nobody else");
 	ok(!waits.done, "and waits");
 	ok(!caller_daemon_stop(&d), "the daemon does not wait at the end");
-	ok(caller_wait(&waits) == RPC_CANTRECV, "nor does who waits");
+	ok(!caller_wait(&waits) && waits.res.list.status == USBIP_DELAY,
+	   "nor does who waits");
+	caller_close(&c);
+	caller_close(&other);
+}
+
+/* A call that comes with the signal is answered, and so is one that waits. */
+static void test_stop(void)
+{
+	struct caller_call release, waits;
+	usbip_session_args args;
+	static struct caller c, other;
+	char text[1024];
+	struct watch w;
+	int status;
+
+	caller_daemon_start(&d, "* *\n", NULL, NULL);
+	caller_open(&c, "127.0.0.1", d.port);
+	caller_open(&other, "127.0.0.1", d.port);
+	caller_claim(&c, "1-1", 1, NULL);
+	watch_begin(&other, &w);
+	events(&other, &waits, &w, 0, 60);
+	caller_run(&other, 50, NULL);
+	kill(d.pid, SIGSTOP);
+	args.session = c.session;
+	caller_begin(&c, &release);
+	usbip_release_1(&args, &release.res.stat, rpcclnt_handle(c.clnt));
+	caller_run(&c, 50, NULL);
+	kill(d.pid, SIGTERM);
+	kill(d.pid, SIGCONT);
+	ok(!caller_wait(&release) && release.res.stat.status == USBIP_OK,
+	   "RELEASE, as it stops, is answered");
+	told(&waits, &w, text);
+	ok(strstr(text, "changed 1-1"), "and so is who waits: %s", text);
+	ok(waitpid(d.pid, &status, 0) == d.pid && !status, "and it ends well");
+	caller_daemon_forget(&d);
 	caller_close(&c);
 	caller_close(&other);
 }
@@ -567,5 +604,6 @@ int main(void)
 	test_no_names();
 	test_strangers();
 	test_no_netgroups();
+	test_stop();
 	return tap_done();
 }
