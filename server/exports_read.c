@@ -163,6 +163,15 @@ static bool is_host_name(const char *word)
 	return len && len < 256 && !word[len] && *word != '-' && *word != '.';
 }
 
+/* Old notations: 10.1 is 10.0.0.1 to the resolver, 010.1.2.3 is 8.1.2.3, and to
+ * who has written it neither. */
+static bool is_odd_address(const char *word)
+{
+	struct in_addr addr;
+
+	return inet_aton(word, &addr);
+}
+
 /* Which addresses does the name have? None is a warning: DNS comes and goes. */
 static void resolve_host(struct parser *p, struct exports_host *host)
 {
@@ -239,8 +248,11 @@ static const char *parse_host(struct parser *p, struct exports_host *host,
 		return "out of memory";
 	if (!is_host_name(word))
 		return wrong;
-	if (host->kind == EXPORTS_HOST_KIND_NAME)
+	if (host->kind == EXPORTS_HOST_KIND_NAME) {
+		if (is_odd_address(word))
+			return "not an address: it takes four decimal numbers";
 		resolve_host(p, host);
+	}
 	if (host->kind == EXPORTS_HOST_KIND_NETGROUP &&
 	    !add_group(p->ex, host->name))
 		return "out of memory";
