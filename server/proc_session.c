@@ -104,8 +104,15 @@ void proc_session_claimed(void *call, struct session *s, int r)
 		reply_claim(call, s);
 }
 
-static void log_refusal(const char *device, const struct target_peer *peer)
+static void log_refusal(struct target *t, const char *device,
+			const struct target_peer *peer)
 {
+	unsigned int unsaid;
+
+	if (!refusals_note(&t->refusals, peer->addr, target_now(), &unsaid))
+		return;
+	if (unsaid)
+		log_info("%u refusals were not logged", unsaid);
 	log_info("%s was refused %s: no line of the exports file allows it",
 		 peer->host, device);
 }
@@ -129,7 +136,7 @@ static void claim(struct rpcsrv_call *call, struct target *t,
 		reply_ambiguous(call, t, args->device, peer);
 		return;
 	case TARGET_CLAIM_NO_PERMISSION:
-		log_refusal(args->device, peer);
+		log_refusal(t, args->device, peer);
 		proc_reply_stat(call, USBIP_NO_PERMISSION);
 		return;
 	case TARGET_CLAIM_BUSY:

@@ -17,6 +17,7 @@
 #include "server/device.h"
 #include "server/events.h"
 #include "server/exports.h"
+#include "server/refusals.h"
 #include "server/session.h"
 
 struct event;
@@ -67,6 +68,7 @@ struct target {
 	TAILQ_HEAD(target_devices, device) devices;	/* plugged in, by id */
 	uint64_t last_id;
 	struct departures departures;
+	struct refusals refusals;	/* that were logged */
 	struct sessions sessions;
 	struct pool urbs;		/* for their structs */
 	struct events events;

@@ -110,6 +110,7 @@ static void test_names(struct caller *c)
 	ok(caller_claim(c, "", 1, NULL) == USBIP_INVAL, "no name");
 	ok(caller_claim(c, "2-2", 1, NULL) == USBIP_NO_PERMISSION,
 	   "not exported: NO_PERMISSION");
+	ok(caller_daemon_says(&d, "was refused 2-2"), "and the log has it");
 	ok(caller_claim(c, "46f4:0002", 1, NULL) == USBIP_NO_PERMISSION,
 	   "nor by its id");
 	ok(caller_claim(c, "0525:a4a0", 1, &call) == USBIP_AMBIGUOUS &&

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * refusals - whose refusal was logged a moment ago: a small table, in which a
+ * host has a place until it may be told of again.
+ */
+#include "server/refusals.h"
+
+#include <string.h>
+
+/* IPv4 in the form of IPv6, as sockets for both have it. */
+static struct in6_addr address_of(const struct sockaddr *host)
+{
+	struct in6_addr addr = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
+
+	if (host->sa_family == AF_INET6)
+		return ((const struct sockaddr_in6 *)host)->sin6_addr;
+	if (host->sa_family == AF_INET)
+		memcpy(addr.s6_addr + 12,
+		       &((const struct sockaddr_in *)host)->sin_addr, 4);
+	return addr;
+}
+
+bool refusals_note(struct refusals *r, const struct sockaddr *host,
+		   uint64_t now, unsigned int *unsaid)
+{
+	struct in6_addr addr = address_of(host);
+	int place = -1;
+
+	for (int i = 0; i < REFUSALS_HOSTS; i++) {
+		if (r->kept[i].until <= now)
+			place = i;
+		else if (IN6_ARE_ADDR_EQUAL(&r->kept[i].host, &addr))
+			goto unsaid;
+	}
+	if (place < 0)
+		goto unsaid;
+	r->kept[place].host = addr;
+	r->kept[place].until = now + REFUSALS_MS;
+	*unsaid = r->unsaid;
+	r->unsaid = 0;
+	return true;
+
+unsaid:
+	r->unsaid++;
+	return false;
+}
