@@ -138,9 +138,11 @@ void *rpcsrv_user(struct svc_req *rq);
  * shown. -ENODATA: the call has another credential. */
 int rpcsrv_cred(struct svc_req *rq, struct rpcmsg_sys *sys);
 
-/* Is the caller at the address that it calls from? Always true on a stream;
- * on datagrams with a valid AUTH_SHORT, or from a trusted connection. */
+/* Did the call itself show that its caller is where it calls from? Always true
+ * on a stream; on datagrams with a valid AUTH_SHORT. */
 bool rpcsrv_is_proved(struct svc_req *rq);
+/* From a service routine, which returns FALSE: the call is denied. */
+void rpcsrv_deny(struct svc_req *rq, enum auth_stat why);
 /*
  * Bytes that the whole reply should have at most: SIZE_MAX on a stream. By
  * datagram, of a caller that has proved its address, as many as the call had,

@@ -309,7 +309,7 @@ static enum auth_stat check_short(struct rpcsrv_call *call)
 		return AUTH_REJECTEDCRED;
 	if (msg->verf.flavor != AUTH_NONE || msg->verf.len)
 		return AUTH_BADVERF;
-	call->proved = true;
+	call->shown = call->proved = true;
 	return AUTH_OK;
 }
 
@@ -466,7 +466,14 @@ int rpcsrv_cred(struct svc_req *rq, struct rpcmsg_sys *sys)
 
 bool rpcsrv_is_proved(struct svc_req *rq)
 {
-	return is_proved((struct rpcsrv_call *)rq->rq_xprt);
+	const struct rpcsrv_call *call = (struct rpcsrv_call *)rq->rq_xprt;
+
+	return call->shown || !call->conn->dgram;
+}
+
+void rpcsrv_deny(struct svc_req *rq, enum auth_stat why)
+{
+	svcerr_auth(rq->rq_xprt, why);
 }
 
 size_t rpcsrv_call_room(const struct rpcsrv_call *call)

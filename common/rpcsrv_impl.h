@@ -62,7 +62,8 @@ struct rpcsrv_call {
 	struct rpcmsg_call msg;		/* points into rec */
 	struct svc_req rq;
 	XDR xdrs;			/* the arguments */
-	bool proved;			/* by its credential, or trusted */
+	bool shown;			/* its credential proved where it is */
+	bool proved;			/* that, or it was trusted */
 	uint8_t cookie[PROOF_LEN];	/* that the reply brings */
 	bool dispatching;		/* the dispatcher looks at it yet */
 	bool deferred;

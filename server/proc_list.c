@@ -291,6 +291,10 @@ bool_t usbip_events_1_svc(usbip_events_args *args, usbip_events_res *res,
 	size_t n;
 
 	memset(res, 0, sizeof(*res));
+	if (!args->session && !rpcsrv_is_proved(rq)) {
+		rpcsrv_deny(rq, AUTH_TOOWEAK);
+		return FALSE;
+	}
 	s = filter_session(t, args->session, &filter, &res->status);
 	if (res->status != USBIP_OK)
 		return TRUE;

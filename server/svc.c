@@ -194,17 +194,17 @@ static int open_sockets(struct svc *svc, const struct svc_config *config,
 	return r;
 }
 
-/* Who calls these by datagram has to be where it says: they have more to say
- * than they are asked. */
+/* Who calls these by datagram has to be where it says. A session's home will do
+ * for its own EVENTS (see there): those of all devices can be asked for by
+ * anybody, and are not taken in the name of another. */
 static bool needs_proof(rpcproc_t proc)
 {
-	return proc == USBIP_LIST || proc == USBIP_EVENTS;
+	return proc == USBIP_EVENTS;
 }
 
-/* A device is not claimed in the name of another. */
 static bool needs_cookie(rpcproc_t proc)
 {
-	return proc == USBIP_CLAIM;
+	return proc == USBIP_CLAIM || proc == USBIP_LIST;
 }
 
 /* Where calls come to the i-th socket, which is the service's from now on. */

@@ -244,15 +244,27 @@ static void test_home(struct peer *a, struct peer *b)
 	usbip_session session = a->session;
 	usbip_events_args events = { .session = session };
 	usbip_fetch_args fetch = { { session, 0x80, 0 }, 0, 18 };
+	xdrproc_t xdr = (xdrproc_t)xdr_usbip_events_args;
+	usbip_events_args all = { .after = 0, .wait = 60 };
+	usbip_list_args list = { 0, 0 };
 	usbip_claim_res res;
 
+	/* its address can be guessed: that is no proof for what any may ask */
+	a->proved = false;
 	ok(answer(a, call_unlink(a, session)) == USBIP_OK, "home is heard");
+	ok(ask(a, USBIP_EVENTS, xdr, &events) == USBIP_OK,
+	   "and is told its session's events");
+	ok(ask(a, USBIP_EVENTS, xdr, &all) == DENIED + AUTH_TOOWEAK,
+	   "but those of all have to be proved there, too");
+	ok(ask(a, USBIP_LIST, (xdrproc_t)xdr_usbip_list_args, &list) ==
+	   DENIED + AUTH_TOOWEAK, "and so has LIST");
+	a->proved = true;
 	call_unlink(b, session);
 	ok(is_ignored(b), "another place is not");
 	call(b, 0, USBIP_FETCH, (xdrproc_t)xdr_usbip_fetch_args, &fetch);
 	ok(is_ignored(b), "nor for FETCH");
 	prove(b);
-	call(b, 0, USBIP_EVENTS, (xdrproc_t)xdr_usbip_events_args, &events);
+	call(b, 0, USBIP_EVENTS, xdr, &events);
 	ok(is_ignored(b), "nor for EVENTS, though it is proved");
 	b->session = session;
 	call_release(b, 0);
