@@ -63,8 +63,9 @@ struct rpcsrv_limits {
 	unsigned int drain;	/* seconds for the answers to a peer that has
 				 * closed its half of the connection */
 	unsigned int strangers;	/* addresses of datagrams that have a call
-				 * outstanding and no trust, at one socket */
-	unsigned int strangers_peer;	/* of one host */
+				 * outstanding and no trust, at one socket, 1 or
+				 * more; above it, the oldest gives way */
+	unsigned int strangers_peer;	/* of one host, likewise */
 };
 
 /* Bytes of the longest datagram. */

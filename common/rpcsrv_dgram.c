@@ -4,10 +4,11 @@
  * the addresses that call there.
  *
  * What came is copied into a record of its own size and handed to
- * rpcsrv_call.c; what makes no sense, or comes from one stranger too many, is
- * dropped, and its caller sends it again if it meant it. Nobody is waited for:
- * a reply that the socket does not take waits in a short queue, and where that
- * is full it is dropped as the network might have done.
+ * rpcsrv_call.c; what makes no sense is dropped. A stranger too many takes the
+ * place of the oldest, whose calls are forgotten, and who sends them again if
+ * it meant them. Nobody is waited for: a reply that the socket does not take
+ * waits in a short queue, and where that is full it is dropped as the network
+ * might have done.
  */
 #include "common/rpcsrv_impl.h"
 
@@ -83,22 +84,40 @@ static struct rpcsrv_conn *find_conn(struct rpcsrv_dgram *d,
 	return NULL;
 }
 
-/* May there be one more stranger, from peer? */
-static bool has_room(struct rpcsrv_dgram *d,
-		     const struct sockaddr_storage *peer)
+/* Strangers, of a host or of all. */
+struct strangers {
+	unsigned int n;
+	struct rpcsrv_conn *oldest;
+};
+
+static void count_stranger(struct strangers *s, struct rpcsrv_conn *conn)
+{
+	s->n++;
+	if (!s->oldest || conn->serial < s->oldest->serial)
+		s->oldest = conn;
+}
+
+/* For one more stranger, from peer: where there are enough, the oldest gives
+ * way, so that those who wait for ever keep nobody out. */
+static void make_room(struct rpcsrv_dgram *d,
+		      const struct sockaddr_storage *peer)
 {
 	const struct rpcsrv_limits *limits = &d->srv->config.limits;
-	unsigned int n = 0, n_peer = 0;
+	struct strangers all = { 0 }, of_peer = { 0 };
 	struct rpcsrv_conn *conn;
 
 	for (unsigned int i = 0; i < BUCKETS; i++)
 		LIST_FOREACH(conn, &d->buckets[i], link) {
-			if (conn->trust)
+			if (conn->trust || conn->state != RPCSRV_CONN_OPEN)
 				continue;
-			n++;
-			n_peer += rpcsrv_same_host(&conn->peer, peer);
+			count_stranger(&all, conn);
+			if (rpcsrv_same_host(&conn->peer, peer))
+				count_stranger(&of_peer, conn);
 		}
-	return n < limits->strangers && n_peer < limits->strangers_peer;
+	if (of_peer.n >= limits->strangers_peer)
+		rpcsrv_conn_close(of_peer.oldest);
+	else if (all.n >= limits->strangers)
+		rpcsrv_conn_close(all.oldest);
 }
 
 static struct rpcsrv_conn *conn_new(struct rpcsrv_dgram *d,
@@ -106,14 +125,14 @@ static struct rpcsrv_conn *conn_new(struct rpcsrv_dgram *d,
 {
 	struct rpcsrv_conn *conn;
 
-	if (!has_room(d, &path->peer))
-		return NULL;
+	make_room(d, &path->peer);
 	conn = calloc(1, sizeof(*conn));
 	if (!conn || rpcsrv_conn_init(conn, d->srv, &path->peer)) {
 		free(conn);
 		return NULL;
 	}
 	conn->dgram = d;
+	conn->serial = d->srv->next_serial++;
 	conn->path = *path;
 	LIST_INSERT_HEAD(&d->buckets[bucket_of(&path->peer)], conn, link);
 	return conn;

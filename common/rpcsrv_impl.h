@@ -40,6 +40,7 @@ struct rpcsrv_conn {
 	struct stream stream;		/* but in CLOSED */
 	struct rpcsrv_dgram *dgram;	/* its socket; then stream is zero */
 	struct dgram_path path;		/* of its datagrams */
+	uint64_t serial;		/* grows with each that begins */
 	uint64_t received;		/* bytes of datagrams */
 	struct event timer;		/* while nobody vouches, or draining */
 	struct event closing;
@@ -76,6 +77,7 @@ struct rpcsrv {
 	LIST_HEAD(, rpcsrv_listener) listeners;
 	LIST_HEAD(, rpcsrv_conn) conns;
 	LIST_HEAD(, rpcsrv_dgram) dgrams;
+	uint64_t next_serial;		/* of those of datagrams */
 	struct proof proof;
 	bool refusing;			/* connections, and the log says so */
 	int reserve;			/* a descriptor to give up, or -1 */

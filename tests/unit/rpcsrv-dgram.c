@@ -305,45 +305,72 @@ static void test_broken(void)
 	bench_deinit(&b);
 }
 
-/* A stranger is remembered while it has a call outstanding. */
+/* By 127.0.0.`host`, whose calls are no other host's. */
+static int peer_of(struct bench *b, unsigned int host)
+{
+	struct sockaddr_in sin = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + host),
+	};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sin, sizeof(sin)) ||
+	    connect(fd, (struct sockaddr *)&b->at, b->len))
+		abort();
+	return fd;
+}
+
+/* The call of this number is answered: does fd get it? */
+static bool gets(struct bench *b, int fd, uint32_t number)
+{
+	uint32_t words[16];
+
+	service_answer(&b->service, number);
+	run(b->base, 20);
+	return take_datagram(fd, words, 16) == 10 && words[0] == number;
+}
+
+/* A stranger is remembered while it has a call outstanding, or until there are
+ * too many. */
 static void test_strangers(void)
 {
+	static const unsigned int hosts[] = { 1, 1, 1, 2, 2 };
 	struct rpcsrv_config config;
-	uint32_t words[16];
 	struct bench b;
-	int fds[4];
+	int fds[5];
 
 	config = bench_config(&b);
 	config.limits.strangers = 3;
 	config.limits.strangers_peer = 2;
 	config.limits.calls_small = 2;
 	bench_init(&b, &config, AF_INET);
-	for (int i = 0; i < 4; i++)
-		fds[i] = peer(&b);
+	for (int i = 0; i < 5; i++)
+		fds[i] = peer_of(&b, hosts[i]);
 	ok(null(&b, fds[0], 7, NULL) && b.service.n_closed == 1, "one without a call is forgotten");
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 2; i++)
 		for (uint32_t n = 1; n <= 3; n++)
-			call_bulk(fds[i], n, 10 * i + n, 4);
+			call_bulk(fds[i], 10 * i + n, 10 * i + n, 4);
 	run(b.base, 50);
-	ok(b.service.n_parked == 4 && !service_answer(&b.service, 3) &&
-	   !service_answer(&b.service, 21), "so many of a host, and so many calls of each");
-	ok(!null(&b, fds[3], 8, NULL), "and no more while they wait");
-	service_answer(&b.service, 1);
-	ok(take_datagram(fds[0], words, 16) == 10 && words[0] == 1, "a call is answered");
+	ok(b.service.n_parked == 4 && !service_answer(&b.service, 3), "so many calls of each");
+	ok(null(&b, fds[2], 8, NULL), "one more of the same host is served");
+	ok(!gets(&b, fds[0], 1) && gets(&b, fds[1], 11), "in the place of the oldest");
+	call_bulk(fds[0], 4, 4, 4);
+	call_bulk(fds[3], 31, 31, 4);
+	run(b.base, 20);
+	ok(b.service.n_parked == 4 && null(&b, fds[4], 8, NULL), "one more of any host, too");
+	ok(!gets(&b, fds[1], 12) && gets(&b, fds[0], 4) && gets(&b, fds[3], 31),
+	   "in the place of the oldest of all");
+	call_bulk(fds[0], 5, 5, 4);
+	run(b.base, 20);
 	trust(&b, fds[0]);
-	ok(null(&b, fds[2], 8, NULL), "who is trusted is no stranger");
-	service_answer(&b.service, 11);
-	service_answer(&b.service, 12);
+	for (int i = 1; i < 4; i++)
+		call_bulk(fds[i], 10 * i + 5, 10 * i + 5, 4);
 	run(b.base, 20);
-	ok(take_datagram(fds[1], words, 16) == 10 && words[0] == 1 &&
-	   take_datagram(fds[1], words, 16) == 10 && words[0] == 2 && b.service.n_closed == 3,
-	   "nor is one whose calls are answered");
-	ok(null(&b, fds[3], 8, NULL), "so there is room for another");
+	ok(null(&b, fds[4], 8, NULL) && gets(&b, fds[0], 5), "who is trusted is no stranger");
 	service_distrust(&b.service);
-	service_answer(&b.service, 2);
 	run(b.base, 20);
-	ok(b.service.n_closed == 5, "without trust and calls it is forgotten, too");
-	for (int i = 0; i < 4; i++)
+	ok(gets(&b, fds[3], 35) && null(&b, fds[0], 9, NULL), "or begins again as one");
+	for (int i = 0; i < 5; i++)
 		close(fds[i]);
 	bench_deinit(&b);
 }
