@@ -36,8 +36,10 @@
  * (backend_libusb_raw.c); and those that no session has. */
 #define FDS_SESSION 4
 #define FDS_OTHER 24
-/* Not URBs: RENEW, UNLINK, EVENTS. */
-#define CALLS_EXTRA 128
+/* Of one connection with a session. The window and the rows of endpoints and
+ * streams, of which each may have one URB beyond it, bound them to less: this is
+ * not to be reached, as the calls that end others would not be read then. */
+#define CALLS 65536
 /* A stream and a datagram one for each address. */
 #define SOCKETS (2 * SVC_LISTEN_MAX)
 
@@ -254,7 +256,7 @@ static int serve(struct svc *svc, const struct svc_config *config)
 	c.limits.record_small = USBIP_RECORD_EXTRA;
 	c.limits.conns = conns_max();
 	c.limits.conns_peer = CONNS_PEER;
-	c.limits.calls = ss->max_urbs + ENDPOINT_ROWS + CALLS_EXTRA;
+	c.limits.calls = CALLS;
 	c.limits.bytes = 2 * (ss->max_bytes + record_max);
 	r = rpcsrv_new(&svc->srv, &c);
 	for (size_t i = 0; !r && i < n; i++)
