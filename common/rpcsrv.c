@@ -345,7 +345,7 @@ void rpcsrv_limits_default(struct rpcsrv_limits *limits, size_t record_max)
 		.conns_peer = 128,
 		.calls_small = 32,
 		.calls = 1024,
-		.bytes_small = 1024 * 1024,
+		.bytes_small = 128 * 1024,
 		.bytes = 2 * record_max,
 		.idle = 30,
 		.drain = 5,
