@@ -17,6 +17,9 @@
 
 /* A target that tells more has gone mad: Linux has 127 devices on a bus. */
 #define DEVICES_MAX	16384
+/* Where it has no room at present. */
+#define PAUSE_FIRST_MS	200
+#define PAUSE_MAX_MS	2000
 
 /* Take the page's devices over; what is left of it is freed by the caller. */
 static int take_page(struct catalog *c, usbip_list_ok *page)
@@ -77,12 +80,41 @@ static int read_page(struct catalog_query *q, const struct rpc_err *err,
 	return -1;
 }
 
+static void pause_over(evutil_socket_t fd, short what, void *user)
+{
+	struct catalog_query *q = user;
+
+	ask_page(q, q->cookie);
+}
+
+/* The same page, in a while. False: that would be too late. */
+static bool ask_again(struct catalog_query *q)
+{
+	const struct timeval tv = { q->pause_ms / 1000,
+				    q->pause_ms % 1000 * 1000 };
+
+	if (!q->pause)
+		q->pause = evtimer_new(q->base, pause_over, q);
+	if (!q->pause || q->pause_ms >= deadline_left(q->end))
+		return false;
+	evtimer_add(q->pause, &tv);
+	q->pause_ms *= 2;
+	if (q->pause_ms > PAUSE_MAX_MS)
+		q->pause_ms = PAUSE_MAX_MS;
+	return true;
+}
+
 static void page_came(const struct rpc_err *err, void *user)
 {
 	struct catalog_query *q = user;
 	struct failure f;
 	uint64_t cookie = 0;
-	int r = read_page(q, err, &f);
+	int r;
+
+	if (err->re_status == RPC_SUCCESS && q->res.status == USBIP_DELAY &&
+	    ask_again(q))
+		return;
+	r = read_page(q, err, &f);
 
 	if (!r)
 		cookie = q->res.usbip_list_res_u.list.cookie;
@@ -93,6 +125,7 @@ static void page_came(const struct rpc_err *err, void *user)
 	}
 	if (r < 0)
 		catalog_deinit(q->catalog);
+	catalog_stop(q);
 	q->done(r < 0 ? &f : NULL, q->user);
 }
 
@@ -101,6 +134,7 @@ static void ask_page(struct catalog_query *q, uint64_t cookie)
 	usbip_list_args args = { .cookie = cookie };
 	struct rpc_err err = { .re_status = RPC_SUCCESS };
 
+	q->cookie = cookie;
 	memset(&q->res, 0, sizeof(q->res));
 	rpcclnt_next(q->clnt, deadline_left(q->end), page_came, q);
 	rpcclnt_how(q->clnt, RPCCLNT_PROVED);
@@ -122,6 +156,8 @@ void catalog_ask(struct catalog_query *q)
 	struct rpc_err err = { .re_status = RPC_SUCCESS };
 
 	q->end = deadline_in(q->timeout_ms);
+	q->pause = NULL;
+	q->pause_ms = PAUSE_FIRST_MS;
 	if (!rpcclnt_is_dgram(q->clnt)) {
 		ask_page(q, 0);
 		return;
@@ -129,6 +165,13 @@ void catalog_ask(struct catalog_query *q)
 	err.re_status = rpcclnt_prove(q->clnt, deadline_left(q->end), proved, q);
 	if (err.re_status != RPC_SUCCESS)
 		page_came(&err, q);
+}
+
+void catalog_stop(struct catalog_query *q)
+{
+	if (q->pause)
+		event_free(q->pause);
+	q->pause = NULL;
 }
 
 /* ---- the whole way, waited for ------------------------------------------- */
@@ -215,10 +258,12 @@ int catalog_fetch(struct catalog *c, const char *host, bool udp,
 		.user = &f,
 	};
 
+	f.query.base = f.base;
 	memset(c, 0, sizeof(*c));
 	failure_set(failure, FAILURE_OTHER, "out of memory");
 	if (f.base && !target_new(&f.target, &config))
 		event_base_dispatch(f.base);
+	catalog_stop(&f.query);
 	rpcclnt_free(f.query.clnt);
 	target_free(f.target);
 	if (f.base)

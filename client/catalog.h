@@ -12,6 +12,8 @@
 #include "client/failure.h"
 #include "rpc/usbip.h"
 
+struct event;
+struct event_base;
 struct rpcclnt;
 
 /* The largest reply of LIST and EVENTS: no URB data comes here. */
@@ -26,6 +28,7 @@ struct catalog {
 
 /* The pages of one LIST, asked for one by one. */
 struct catalog_query {
+	struct event_base *base;
 	struct catalog *catalog;	/* empty; filled in */
 	struct rpcclnt *clnt;
 	const char *host;		/* for what is said of it */
@@ -35,16 +38,23 @@ struct catalog_query {
 	void (*done)(const struct failure *f, void *user);
 	void *user;
 	usbip_list_res res;		/* the page that is asked for */
+	uint64_t cookie;		/* which that is */
+	struct event *pause;		/* before it is asked for again */
+	unsigned int pause_ms;
 	uint64_t end;			/* see deadline.h */
 };
 
-/* The rest of q is set; it lives until `done`. Over datagrams the address is
- * proved before (see rpcclnt_prove()). */
+/* The rest of q is set; it lives until `done`, or catalog_stop(). Over datagrams
+ * the address is proved before (see rpcclnt_prove()). */
 void catalog_ask(struct catalog_query *q);
+/* The connection has ended, or is of no interest: no `done`. Also where nothing
+ * is asked. */
+void catalog_stop(struct catalog_query *q);
 
 /*
  * Ask `host` (at tcp_port, or with `udp` that one; 0: where rpcbind says) and
- * wait, timeout_s for all of it. 0, and *c is to be freed by catalog_deinit(); -1, and *f says why.
+ * wait, timeout_s for all of it. 0, and *c is to be freed by catalog_deinit();
+ * -1, and *f says why.
  */
 int catalog_fetch(struct catalog *c, const char *host, bool udp,
 		  uint16_t tcp_port, unsigned int timeout_s,

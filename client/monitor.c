@@ -9,8 +9,12 @@
  * event that made it. After a lost connection, and where events were lost, all
  * of `shown` is compared with the list instead.
  *
- *   CONNECTING -> LISTING <-> WAITING
- *       ^____________|____________|____ LOST, for a moment
+ *   CONNECTING -> LISTING <-> WAITING <-> PAUSED
+ *       ^____________|____________|__________|__ LOST, for a moment
+ *
+ * The target holds EVENTS until there is something to tell, but nothing keeps
+ * it to that: behind an answer with nothing there is a pause, and a longer one
+ * where it has no room.
  */
 #include "client/monitor.h"
 
@@ -30,8 +34,10 @@
 #define TIMEOUT_MS	((WAIT_S + 15) * 1000)
 #define AGAIN_FIRST_MS	200
 #define AGAIN_MAX_MS	5000
+#define PAUSE_FIRST_MS	200
+#define PAUSE_MAX_MS	30000
 
-enum state { CONNECTING, LISTING, WAITING, LOST };
+enum state { CONNECTING, LISTING, WAITING, PAUSED, LOST };
 
 struct monitor {
 	struct monitor_config config;
@@ -41,8 +47,8 @@ struct monitor {
 	bool compare;			/* the next list is to be compared */
 	struct target *target;
 	struct rpcclnt *clnt;
-	struct event *again;
-	unsigned int again_ms;
+	struct event *again;		/* behind LOST, and PAUSED */
+	unsigned int again_ms, pause_ms;
 	struct catalog shown, fresh;
 	struct catalog_query query;
 	usbip_events_args args;
@@ -73,6 +79,7 @@ static void lose(struct monitor *m, const struct failure *why)
 	if (m->state == LOST)
 		return;
 	m->state = LOST;
+	catalog_stop(&m->query);
 	if (!m->begun) {
 		m->config.failed(why, m->config.user);
 		return;
@@ -201,7 +208,6 @@ static void listed(const struct failure *f, void *user)
 		lose(m, f);
 		return;
 	}
-	m->again_ms = AGAIN_FIRST_MS;
 	if (!m->begun || m->compare)
 		go_on_after(m, &m->fresh);
 	if (!m->begun) {
@@ -226,6 +232,7 @@ static void ask_list(struct monitor *m)
 {
 	m->state = LISTING;
 	m->query = (struct catalog_query){
+		.base = m->config.base,
 		.catalog = &m->fresh,
 		.clnt = m->clnt,
 		.host = m->config.host,
@@ -268,25 +275,47 @@ static int read_events(struct monitor *m, const struct rpc_err *err,
 	return 0;
 }
 
+static void pause_events(struct monitor *m)
+{
+	m->state = PAUSED;
+	set_timer(m->again, m->pause_ms);
+	m->pause_ms *= 2;
+	if (m->pause_ms > PAUSE_MAX_MS)
+		m->pause_ms = PAUSE_MAX_MS;
+}
+
+/* An answer: to be paused behind, if there is nothing in it. */
+static void answered(struct monitor *m, bool has_room)
+{
+	m->again_ms = AGAIN_FIRST_MS;
+	if (has_room)
+		m->pause_ms = PAUSE_FIRST_MS;
+	if (has_room && (m->n_pending || m->compare))
+		ask_list(m);
+	else
+		pause_events(m);
+}
+
 static void events_came(const struct rpc_err *err, void *user)
 {
 	struct monitor *m = user;
 	struct failure f;
+	bool has_room;
 	int r;
 
 	/* CANTRECV: closed() follows and says it */
 	if (m->state != WAITING || err->re_status == RPC_CANTRECV)
 		return;
-	r = read_events(m, err, &f);
+	has_room = err->re_status != RPC_SUCCESS ||
+		   m->res.status != USBIP_DELAY;
+	r = has_room ? read_events(m, err, &f) : 0;
 	xdr_free((xdrproc_t)xdr_usbip_events_res, &m->res);
 	if (r && err->re_status == RPC_PROCUNAVAIL)
 		fail(m, &f);
 	else if (r)
 		lose(m, &f);
-	else if (m->n_pending || m->compare)
-		ask_list(m);
 	else
-		ask_events(m);
+		answered(m, has_room);
 }
 
 static void ask_events(struct monitor *m)
@@ -371,6 +400,10 @@ static void try_again(evutil_socket_t fd, short what, void *user)
 	struct monitor *m = user;
 	struct failure f;
 
+	if (m->state == PAUSED) {
+		ask_events(m);
+		return;
+	}
 	/* What still comes by the old one is of no interest. */
 	m->clnt = rpcclnt_free(m->clnt);
 	failure_set(&f, FAILURE_OTHER, "out of memory");
@@ -386,6 +419,7 @@ int monitor_new(struct monitor **mp, const struct monitor_config *config)
 		return -ENOMEM;
 	m->config = *config;
 	m->again_ms = AGAIN_FIRST_MS;
+	m->pause_ms = PAUSE_FIRST_MS;
 	m->again = evtimer_new(config->base, try_again, m);
 	if (!m->again || begin_connect(m)) {
 		monitor_free(m);
@@ -400,6 +434,7 @@ struct monitor *monitor_free(struct monitor *m)
 	if (!m)
 		return NULL;
 	m->state = LOST;
+	catalog_stop(&m->query);
 	m->clnt = rpcclnt_free(m->clnt);
 	m->target = target_free(m->target);
 	if (m->again)

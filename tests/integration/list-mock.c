@@ -53,13 +53,15 @@ int __wrap_getaddrinfo(const char *node, const char *service,
 }
 
 /* A mock in a process of its own: catalog_fetch() has its own loop. */
-static uint16_t start_target(unsigned int page_ms, bool all)
+static uint16_t start_target(unsigned int page_ms, bool all,
+			     unsigned int n_delays)
 {
 	struct event_base *base = event_base_new();
 	uint16_t port = mock_begin(base);
 
 	mock.page_ms = page_ms;
 	mock.page_eof = all;
+	mock.n_delays = n_delays;
 	target = fork();
 	if (!target) {
 		event_reinit(base);
@@ -92,7 +94,7 @@ static void test_names(void)
 		{ "killed.test", 20, "cannot find the host killed.test" },
 		{ "silent.test", 1, "no answer from the name service" },
 	};
-	uint16_t port = start_target(0, true);
+	uint16_t port = start_target(0, true, 0);
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct failure f = { .code = FAILURE_NONE };
@@ -116,12 +118,29 @@ static void test_names(void)
 
 static void test_drip(void)
 {
-	uint16_t port = start_target(100, false);
+	uint16_t port = start_target(100, false, 0);
 	struct failure f = { .code = FAILURE_NONE };
 	struct catalog c;
 
 	ok(catalog_fetch(&c, "127.0.0.1", false, port, 1, &f) &&
 	   f.code == FAILURE_UNREACHABLE, "pages without end: %s", f.text);
+	stop_target();
+}
+
+static void test_delay(void)
+{
+	struct failure f = { .code = FAILURE_NONE };
+	struct catalog c;
+	uint16_t port;
+
+	port = start_target(0, true, 2);
+	ok(!catalog_fetch(&c, "127.0.0.1", false, port, 20, &f) && c.n == 1,
+	   "no room at first: it asks again");
+	catalog_deinit(&c);
+	stop_target();
+	port = start_target(0, true, 1000);
+	ok(catalog_fetch(&c, "127.0.0.1", false, port, 1, &f) &&
+	   strstr(f.text, "no room at present"), "nor later: %s", f.text);
 	stop_target();
 }
 
@@ -131,5 +150,6 @@ int main(void)
 	alarm(LIMIT_S);
 	test_names();
 	test_drip();
+	test_delay();
 	return tap_done();
 }

@@ -207,6 +207,12 @@ bool_t usbip_list_1_svc(usbip_list_args *args, usbip_list_res *res,
 			struct svc_req *rq)
 {
 	memset(res, 0, sizeof(*res));
+	mock.n_lists++;
+	if (mock.n_delays) {
+		mock.n_delays--;
+		res->status = USBIP_DELAY;
+		return TRUE;
+	}
 	page_call = rpcsrv_defer(rq);
 	set_timer(page, mock.page_ms);
 	return FALSE;

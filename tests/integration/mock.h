@@ -35,8 +35,9 @@ extern struct mock {
 	uint32_t n_descriptors;
 	unsigned int page_ms;		/* LIST: a device in each page, as late */
 	bool page_eof;			/* the first page is all */
+	unsigned int n_delays;		/* LIST to answer DELAY first */
 	/* What came. */
-	unsigned int n_claims, n_events, n_releases, n_fetches;
+	unsigned int n_claims, n_events, n_releases, n_fetches, n_lists;
 	unsigned int n_instances;	/* different ones, of CLAIM */
 	unsigned int n_renews;		/* and of the last one: */
 	uint32_t n_acks, acked;		/* acknowledgements; the first number */
