@@ -12,6 +12,7 @@
 
 /* Of those who have no session: strangers too. */
 #define WAITS_MAX 1024
+#define WAITS_HOST 128
 
 void events_init(struct events *ev, events_answer_fn answer, void *user)
 {
@@ -106,12 +107,24 @@ static void end_wait_of(struct events *ev, uint64_t session)
 		}
 }
 
+/* May one more wait who has no session? */
+static bool has_room(const struct events *ev, const struct in6_addr *host)
+{
+	const struct events_wait *wait;
+	unsigned int n = 0;
+
+	TAILQ_FOREACH(wait, &ev->waits, link)
+		n += !wait->filter.session &&
+		     IN6_ARE_ADDR_EQUAL(&wait->filter.host, host);
+	return ev->n_waits < WAITS_MAX && n < WAITS_HOST;
+}
+
 int events_wait(struct events *ev, const struct events_filter *filter,
 		uint64_t after, uint64_t deadline, void *waiter)
 {
 	struct events_wait *wait;
 
-	if (!filter->session && ev->n_waits >= WAITS_MAX)
+	if (!filter->session && !has_room(ev, &filter->host))
 		return -EAGAIN;
 	wait = calloc(1, sizeof(*wait));
 	if (!wait)

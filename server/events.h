@@ -6,6 +6,7 @@
 #ifndef USBIP_SERVER_EVENTS_H
 #define USBIP_SERVER_EVENTS_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,6 +37,7 @@ struct events_event {
 struct events_filter {
 	uint64_t session;		/* 0: of all devices */
 	char busid[EVENTS_BUSID_MAX + 1];/* with a session: its device */
+	struct in6_addr host;		/* whose call it is */
 };
 
 struct events_wait {
@@ -75,7 +77,7 @@ size_t events_get(const struct events *ev, const struct events_filter *filter,
 		  uint64_t after, struct events_event *out, size_t n,
 		  uint64_t *last);
 /* Wait for such; a session waits once, an older wait of it is answered.
- * -ENOMEM; -EAGAIN: too many wait. */
+ * -ENOMEM; -EAGAIN: too many wait, in all or of that host. */
 int events_wait(struct events *ev, const struct events_filter *filter,
 		uint64_t after, uint64_t deadline, void *waiter);
 /* Forget, unanswered, whom is_waiter() knows; it may give the call up. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/host.h"
 #include "server/status.h"
 
 /* Seconds that EVENTS waits at most, so that dead callers are forgotten. */
@@ -296,6 +297,7 @@ bool_t usbip_events_1_svc(usbip_events_args *args, usbip_events_res *res,
 		return FALSE;
 	}
 	s = filter_session(t, args->session, &filter, &res->status);
+	filter.host = host_of(rpcsrv_conn_peer(rpcsrv_conn(rq)));
 	if (res->status != USBIP_OK)
 		return TRUE;
 	if (s && s->why == SESSION_WHY_NONE && !proc_is_at_home(rq, s)) {

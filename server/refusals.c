@@ -5,25 +5,12 @@
  */
 #include "server/refusals.h"
 
-#include <string.h>
-
-/* IPv4 in the form of IPv6, as sockets for both have it. */
-static struct in6_addr address_of(const struct sockaddr *host)
-{
-	struct in6_addr addr = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
-
-	if (host->sa_family == AF_INET6)
-		return ((const struct sockaddr_in6 *)host)->sin6_addr;
-	if (host->sa_family == AF_INET)
-		memcpy(addr.s6_addr + 12,
-		       &((const struct sockaddr_in *)host)->sin_addr, 4);
-	return addr;
-}
+#include "server/host.h"
 
 bool refusals_note(struct refusals *r, const struct sockaddr *host,
 		   uint64_t now, unsigned int *unsaid)
 {
-	struct in6_addr addr = address_of(host);
+	struct in6_addr addr = host_of(host);
 	int place = -1;
 
 	for (int i = 0; i < REFUSALS_HOSTS; i++) {
