@@ -518,10 +518,6 @@ static int ask_service(const struct options *o)
 	int r = o->sessions ? admin_show(o->control, o->json) :
 			      admin_revoke(o->control, o->revoke);
 
-	if (!r && fflush(stdout)) {
-		log_error("standard output: %s", strerror(errno));
-		r = -EIO;
-	}
 	switch (r) {
 	case 0:
 		return EXIT_STOPPED;
@@ -532,6 +528,15 @@ static int ask_service(const struct options *o)
 	default:
 		return EXIT_FAILED;
 	}
+}
+
+/* A result that could not be written is no result. */
+static int close_stdout(int code)
+{
+	if (!fclose(stdout) || code)
+		return code;
+	log_error("standard output: %s", strerror(errno));
+	return EXIT_FAILED;
 }
 
 int main(int argc, char **argv)
@@ -551,11 +556,11 @@ int main(int argc, char **argv)
 	record_tune_malloc();
 	code = parse_options(argc, argv, &o);
 	if (code < 0 && (o.sessions || o.revoke))
-		return ask_service(&o);
+		code = ask_service(&o);
 	if (code < 0)
 		code = load_exports(&o, &d);
 	if (code >= 0)
-		return code;
+		return close_stdout(code);
 	raise_descriptors();
 	return o.foreground ? run(&d, &o) : run_as_daemon(&d, &o);
 }

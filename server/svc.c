@@ -24,6 +24,7 @@
 #include "common/rpcb.h"
 #include "common/rpcsrv.h"
 #include "rpc/usbip.h"
+#include "server/host.h"
 #include "server/proc.h"
 #include "server/session.h"
 
@@ -90,6 +91,13 @@ static int open_at(const struct sockaddr *sa, socklen_t len, int type)
 	return steal_fd(&fd);
 }
 
+/* Of a link-local address: there may be one on each link. */
+static uint32_t scope_of(const struct sockaddr_storage *addr)
+{
+	return addr->ss_family == AF_INET6 ?
+	       ((const struct sockaddr_in6 *)addr)->sin6_scope_id : 0;
+}
+
 static const char *netid_of(int family, int type)
 {
 	if (type == SOCK_STREAM)
@@ -118,6 +126,23 @@ static int add_socket(struct svc *svc, struct sockaddr *sa, socklen_t len,
 	return 0;
 }
 
+/* Is it listened at? A name may mean what an address said already. */
+static bool has_address(const struct svc *svc, const struct addrinfo *ai)
+{
+	const struct in6_addr host = host_of(ai->ai_addr);
+
+	for (size_t i = 0; i < svc->n_fds; i++) {
+		const struct sockaddr_storage *had = &svc->addrs[i].addr;
+		const struct in6_addr other = host_of((const void *)had);
+
+		if (had->ss_family == ai->ai_family &&
+		    IN6_ARE_ADDR_EQUAL(&other, &host) &&
+		    scope_of(had) == scope_of((const void *)ai->ai_addr))
+			return true;
+	}
+	return false;
+}
+
 /* -EAFNOSUPPORT: there is no such kind of address here. -ENXIO: it is none, and
  * that is said. */
 static int add_address(struct svc *svc, const char *address, int family,
@@ -138,6 +163,8 @@ static int add_address(struct svc *svc, const char *address, int family,
 		return -ENXIO;
 	}
 	for (ai = list; ai && !r; ai = ai->ai_next) {
+		if (has_address(svc, ai))
+			continue;
 		r = add_socket(svc, ai->ai_addr, ai->ai_addrlen, SOCK_STREAM,
 			       port);
 		if (!r)

@@ -53,6 +53,8 @@ ok "--help" exits 0 --help
 ok "--help names the tags, and none of the controller's" \
 	says ": rpc,net,session,device,urb; or all"
 ok "--version" exits 0 --version
+ok "output that can not be written is a failure" eval \
+	'"$rpcd" --help >/dev/full 2>&1; [ $? = 1 ]'
 ok "an unknown option is wrong usage" exits 2 --nonsense
 ok "so is an argument" exits 2 nonsense
 for bad in --port=70000 --port=-1 --port=x --lease=0 --lease=x \
@@ -96,6 +98,11 @@ ok "so it is as a daemon" exits 1 -e "$dir/exports" --backend fake \
 ok "SIGTERM" kill "$(daemon_pid)"
 ok "ends it" gone
 ok "it serves no longer" eval '! answers "$port"'
+ok "--listen, twice the same" exits 0 -e "$dir/exports" --backend fake \
+	--no-rpcbind --port "$port" --listen 127.0.0.1 --listen localhost
+ok "is once" answers "$port"
+kill "$(daemon_pid)"
+gone
 ok "--listen ::1 is not 127.0.0.1" exits 0 -e "$dir/exports" --backend fake \
 	--no-rpcbind --port "$port" --listen ::1
 ok "as it says" eval '! answers "$port"'
