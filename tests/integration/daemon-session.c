@@ -508,6 +508,7 @@ static void test_no_names(void)
 	ok(!caller_daemon_stop(&d), "the daemon does not wait at the end");
 	ok(!caller_wait(&waits) && waits.res.list.status == USBIP_DELAY,
 	   "nor does who waits");
+	list_end(&waits);
 	caller_close(&c);
 	caller_close(&other);
 }
@@ -565,6 +566,7 @@ static void test_no_netgroups(void)
 	ok(!caller_daemon_stop(&d), "the daemon does not wait at the end");
 	ok(!caller_wait(&waits) && waits.res.list.status == USBIP_DELAY,
 	   "nor does who waits");
+	list_end(&waits);
 	caller_close(&c);
 	caller_close(&other);
 }
@@ -595,6 +597,7 @@ static void test_stop(void)
 	kill(d.pid, SIGCONT);
 	ok(!caller_wait(&release) && release.res.stat.status == USBIP_OK,
 	   "RELEASE, as it stops, is answered");
+	caller_end(&release, NULL);
 	told(&waits, &w, text);
 	ok(strstr(text, "changed 1-1"), "and so is who waits: %s", text);
 	ok(waitpid(d.pid, &status, 0) == d.pid && !status, "and it ends well");
