@@ -19,10 +19,10 @@ enum {
 
 #define SUBLINK(id, gbps, type, protocol)				\
 	cpu_to_le32((id) | 3 << 4 | (type) << 6 | (protocol) << 14 | (gbps) << 16)
-#define SYM_RX	0
-#define SYM_TX	2
-#define SS	0
-#define SSP	1
+#define SYM_RX		0
+#define SYM_TX		2
+#define LINK_SS		0
+#define LINK_SSP	1
 #define N_SUBLINKS	4
 
 static const struct {
@@ -62,10 +62,10 @@ static const struct {
 		/* one lane each way, least speed SSID_GEN1 */
 		.wFunctionalitySupport = cpu_to_le16(SSID_GEN1 | 1 << 8 | 1 << 12),
 		.bmSublinkSpeedAttr = {
-			SUBLINK(SSID_GEN1, 5, SYM_RX, SS),
-			SUBLINK(SSID_GEN1, 5, SYM_TX, SS),
-			SUBLINK(SSID_GEN2, 10, SYM_RX, SSP),
-			SUBLINK(SSID_GEN2, 10, SYM_TX, SSP),
+			SUBLINK(SSID_GEN1, 5, SYM_RX, LINK_SS),
+			SUBLINK(SSID_GEN1, 5, SYM_TX, LINK_SS),
+			SUBLINK(SSID_GEN2, 10, SYM_RX, LINK_SSP),
+			SUBLINK(SSID_GEN2, 10, SYM_TX, LINK_SSP),
 		},
 	},
 };
