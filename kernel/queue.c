@@ -401,8 +401,10 @@ static ssize_t write_batch(struct urpc_file *file, struct iov_iter *from,
 			total += ret;
 	} while (ret > 0 && iov_iter_count(from) && total < BATCH_BYTES);
 	local_bh_enable();
-	/* mostly they have, but not if another processor was at it */
-	urpc_urb_wait_for_handlers(file, msecs_to_jiffies(URPC_HANDLERS_MS));
+	/* mostly they have, but not if another processor was at it; + 1 as
+	 * only a part of the present jiffy is left */
+	urpc_urb_wait_for_handlers(file,
+				   msecs_to_jiffies(URPC_HANDLERS_MS) + 1);
 	return total ?: ret;
 }
 
