@@ -176,6 +176,19 @@ static int await(struct bench *b, uint32_t *words, size_t n)
 	return len < 0 ? 0 : len / 4;
 }
 
+/* As that, of a call that none has come of: this process may be so late that one
+ * was sent again. */
+static int await_new(struct bench *b, uint32_t *words, size_t n)
+{
+	const uint32_t last = words[0];
+	int len;
+
+	do
+		len = await(b, words, n);
+	while (len && (int32_t)(words[0] - last) <= 0);
+	return len;
+}
+
 /* Run the loop until *count is that, for a minute at most. */
 static bool until(struct bench *b, const int *count, int value)
 {
@@ -277,6 +290,8 @@ static void test_interim(void)
 	before = now_ms();
 	reply_stat(&b, xid, USBIP_IN_PROGRESS);
 	run(b.base, 20);
+	while (take(b.fd, words, sizeof(words)) > 0)
+		;	/* of before that, where this process is late */
 	ok(!call.n_done && await(&b, words, 64) == 17 && words[0] == xid,
 	   "a call that is in progress is asked for again");
 	ok(now_ms() - before >= 400, "after a while (%ld ms)", now_ms() - before);
@@ -341,13 +356,13 @@ static void test_proof(void)
 	offer_cookie(&b, words[0], 4);
 	ok(until(&b, &null.n_done, 1), "brings a cookie");
 	make(&b, &call, 'a', RPCCLNT_PROVED, 0);
-	ok(await(&b, words, 64) == 21 && words[6] == AUTH_SHORT && words[7] == 16 &&
+	ok(await_new(&b, words, 64) == 21 && words[6] == AUTH_SHORT && words[7] == 16 &&
 	   words[11] == 4 && words[12] == 0 && words[13] == 0, "which is the credential");
 	xid = words[0];
 	REPLY_DATAGRAM(&b, xid, 1, 1, 1, AUTH_REJECTEDCRED);
-	ok(await(&b, words, 64) == 10 && words[5] == 0, "refused, another is asked for");
+	ok(await_new(&b, words, 64) == 10 && words[5] == 0, "refused, another is asked for");
 	offer_cookie(&b, words[0], 5);
-	ok(await(&b, words, 64) == 21 && words[0] != xid && words[11] == 5 && words[5] == USBIP_BULK,
+	ok(await_new(&b, words, 64) == 21 && words[11] == 5 && words[5] == USBIP_BULK,
 	   "and the call made again with it");
 	REPLY_DATAGRAM(&b, xid, 1, 1, 1, AUTH_REJECTEDCRED);
 	run(b.base, 20);
@@ -368,9 +383,9 @@ static void test_proof_later(void)
 	make(&b, &call, 'a', RPCCLNT_PROVED, 0);
 	ok(await(&b, words, 64) == 17 && words[6] == AUTH_NONE, "without a cookie, no proof");
 	REPLY_DATAGRAM(&b, words[0], 1, 1, 1, AUTH_TOOWEAK);
-	await(&b, words, 64);
+	await_new(&b, words, 64);
 	offer_cookie(&b, words[0], 4);
-	ok(await(&b, words, 64) == 21 && words[6] == AUTH_SHORT && words[11] == 4 &&
+	ok(await_new(&b, words, 64) == 21 && words[6] == AUTH_SHORT && words[11] == 4 &&
 	   words[14 + 5] == 0, "too weak, it gets one");
 	reply_done(&b, words[0], 7);
 	ok(until(&b, &call.n_done, 1) && call.err.re_status == RPC_SUCCESS, "and is answered");
@@ -504,7 +519,7 @@ static void test_narrow(void)
 	make(&b, &large, 'l', 0, 0);
 	ok(await(&b, words, 64), "a datagram that fills it");
 	make(&b, &once, 'o', RPCCLNT_ONCE, 0);
-	ok(await(&b, words, 64) && words[16] == 3000, "ONCE is longer, and goes in fragments");
+	ok(await_new(&b, words, 64) && words[16] == 3000, "ONCE is longer, and goes in fragments");
 	if (!set_mtu(1300))
 		abort();
 	ok(until(&b, &large.n_done, 1) && large.err.re_errno == EMSGSIZE,
