@@ -87,20 +87,16 @@ static void pause_over(evutil_socket_t fd, short what, void *user)
 	ask_page(q, q->cookie);
 }
 
-/* The same page, in a while. False: that would be too late. */
+/* The same page, in a while. False: that would be too late for an answer. */
 static bool ask_again(struct catalog_query *q)
 {
-	const struct timeval tv = { q->pause_ms / 1000,
-				    q->pause_ms % 1000 * 1000 };
-
-	if (!q->pause)
-		q->pause = evtimer_new(q->base, pause_over, q);
-	if (!q->pause || q->pause_ms >= deadline_left(q->end))
+	if (!q->pause.timer &&
+	    pause_init(&q->pause, q->base, PAUSE_FIRST_MS, PAUSE_MAX_MS,
+		       pause_over, q))
 		return false;
-	evtimer_add(q->pause, &tv);
-	q->pause_ms *= 2;
-	if (q->pause_ms > PAUSE_MAX_MS)
-		q->pause_ms = PAUSE_MAX_MS;
+	if (2 * q->pause.ms >= deadline_left(q->end))
+		return false;
+	pause_begin(&q->pause);
 	return true;
 }
 
@@ -156,8 +152,7 @@ void catalog_ask(struct catalog_query *q)
 	struct rpc_err err = { .re_status = RPC_SUCCESS };
 
 	q->end = deadline_in(q->timeout_ms);
-	q->pause = NULL;
-	q->pause_ms = PAUSE_FIRST_MS;
+	memset(&q->pause, 0, sizeof(q->pause));
 	if (!rpcclnt_is_dgram(q->clnt)) {
 		ask_page(q, 0);
 		return;
@@ -169,9 +164,7 @@ void catalog_ask(struct catalog_query *q)
 
 void catalog_stop(struct catalog_query *q)
 {
-	if (q->pause)
-		event_free(q->pause);
-	q->pause = NULL;
+	pause_deinit(&q->pause);
 }
 
 /* ---- the whole way, waited for ------------------------------------------- */
@@ -199,7 +192,7 @@ static void listed(const struct failure *why, void *user)
 	stop(f, !why);
 }
 
-/* The call that is outstanding says it, and better. */
+/* The call that is outstanding says it, and better, or the next one. */
 static void closed(int error, void *user)
 {
 }

@@ -10,10 +10,9 @@
 #include <stdint.h>
 
 #include "client/failure.h"
+#include "client/pause.h"
 #include "rpc/usbip.h"
 
-struct event;
-struct event_base;
 struct rpcclnt;
 
 /* The largest reply of LIST and EVENTS: no URB data comes here. */
@@ -39,16 +38,15 @@ struct catalog_query {
 	void *user;
 	usbip_list_res res;		/* the page that is asked for */
 	uint64_t cookie;		/* which that is */
-	struct event *pause;		/* before it is asked for again */
-	unsigned int pause_ms;
+	struct pause pause;		/* before it is asked for again */
 	uint64_t end;			/* see deadline.h */
 };
 
 /* The rest of q is set; it lives until `done`, or catalog_stop(). Over datagrams
  * the address is proved before (see rpcclnt_prove()). */
 void catalog_ask(struct catalog_query *q);
-/* The connection has ended, or is of no interest: no `done`. Also where nothing
- * is asked. */
+/* No more calls of it: the connection is freed next, which may call `done`. Also
+ * where nothing is asked. */
 void catalog_stop(struct catalog_query *q);
 
 /*

@@ -9,11 +9,11 @@
  */
 #include "client/haul.h"
 
-#include <event2/event.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/pause.h"
 #include "client/pieces.h"
 #include "client/session.h"
 #include "client/status.h"
@@ -40,8 +40,7 @@ struct haul {
 	struct haul_config config;
 	struct pieces pieces;
 	struct vhci_buf *buf;		/* IN */
-	struct event *pause;		/* until more is sent */
-	unsigned int pause_ms;		/* the next one */
+	struct pause pause;		/* until more is sent */
 	unsigned int tries;
 	bool left;			/* by its owner */
 	bool over;			/* which was told */
@@ -50,8 +49,7 @@ struct haul {
 static void free_haul(struct haul *h)
 {
 	vhci_buf_unref(h->buf);
-	if (h->pause)
-		event_free(h->pause);
+	pause_deinit(&h->pause);
 	free(h);
 }
 
@@ -61,7 +59,7 @@ static void end(struct haul *h, enum haul_end how)
 	if (h->left || h->over)
 		return;
 	h->over = true;
-	event_del(h->pause);
+	pause_stop(&h->pause);
 	h->config.ended(how, h->config.user);
 }
 
@@ -97,14 +95,8 @@ static enum clnt_stat call_fetch(struct load *load, CLIENT *clnt)
 
 static void pause_now(struct haul *h)
 {
-	const struct timeval tv = { 0, h->pause_ms * 1000 };
-
-	if (evtimer_pending(h->pause, NULL))
-		return;
-	evtimer_add(h->pause, &tv);
-	h->pause_ms *= 2;
-	if (h->pause_ms > PAUSE_MAX_MS)
-		h->pause_ms = PAUSE_MAX_MS;
+	if (!pause_is_on(&h->pause))
+		pause_begin(&h->pause);
 }
 
 /* False: not sent. */
@@ -138,7 +130,7 @@ static void send_more(struct haul *h)
 	struct rpcclnt *clnt = session_clnt(h->config.session);
 	struct piece piece;
 
-	while (clnt && !evtimer_pending(h->pause, NULL) &&
+	while (clnt && !pause_is_on(&h->pause) &&
 	       pieces_next(&h->pieces, &piece)) {
 		if (send_piece(h, clnt, &piece))
 			continue;
@@ -183,7 +175,7 @@ static uint32_t read_answer(struct haul *h, const struct load *load)
 	if (stat == USBIP_OK)
 		count = take(h, load);
 	if (count) {
-		h->pause_ms = PAUSE_FIRST_MS;
+		pause_reset(&h->pause);
 		h->tries = 0;
 	} else if (status_ends_session(stat)) {
 		session_end(h->config.session, stat);
@@ -250,12 +242,12 @@ struct haul *haul_new(const struct haul_config *config)
 	if (!h)
 		return NULL;
 	h->config = *config;
-	h->pause_ms = PAUSE_FIRST_MS;
 	pieces_init(&h->pieces, config->length, config->size);
-	h->pause = evtimer_new(config->base, pause_over, h);
 	if (!config->out)
 		h->buf = vhci_buf_new(config->length);
-	if (h->pause && (h->buf || config->out))
+	if ((h->buf || config->out) &&
+	    !pause_init(&h->pause, config->base, PAUSE_FIRST_MS, PAUSE_MAX_MS,
+			pause_over, h))
 		return h;
 	free_haul(h);
 	return NULL;
@@ -271,7 +263,7 @@ struct haul *haul_leave(struct haul *h)
 	if (!h)
 		return NULL;
 	h->left = true;
-	event_del(h->pause);
+	pause_stop(&h->pause);
 	if (!h->pieces.n_flying)
 		free_haul(h);
 	return NULL;

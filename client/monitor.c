@@ -47,8 +47,7 @@ struct monitor {
 	bool compare;			/* the next list is to be compared */
 	struct target *target;
 	struct rpcclnt *clnt;
-	struct event *again;		/* behind LOST, and PAUSED */
-	unsigned int again_ms, pause_ms;
+	struct pause again, pause;	/* behind LOST, and PAUSED */
 	struct catalog shown, fresh;
 	struct catalog_query query;
 	usbip_events_args args;
@@ -66,11 +65,11 @@ static void tell(struct monitor *m, enum monitor_event event,
 
 /* ---- a connection is lost ------------------------------------------------ */
 
-static void set_timer(struct event *ev, unsigned int ms)
+static void set_state(struct monitor *m, enum state next)
 {
-	const struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
-
-	evtimer_add(ev, &tv);
+	m->state = next;
+	if (next != PAUSED)
+		pause_stop(&m->pause);
 }
 
 /* Told once: the attempts to come back are not. */
@@ -78,7 +77,7 @@ static void lose(struct monitor *m, const struct failure *why)
 {
 	if (m->state == LOST)
 		return;
-	m->state = LOST;
+	set_state(m, LOST);
 	catalog_stop(&m->query);
 	if (!m->begun) {
 		m->config.failed(why, m->config.user);
@@ -88,17 +87,14 @@ static void lose(struct monitor *m, const struct failure *why)
 		m->config.happened(MONITOR_DISCONNECTED, NULL, why->text,
 				   m->config.user);
 	m->away = m->compare = true;
-	set_timer(m->again, m->again_ms);
-	m->again_ms *= 2;
-	if (m->again_ms > AGAIN_MAX_MS)
-		m->again_ms = AGAIN_MAX_MS;
+	pause_begin(&m->again);
 }
 
 /* It is of no use to come again. */
 static void fail(struct monitor *m, const struct failure *why)
 {
-	m->state = LOST;
-	event_del(m->again);
+	set_state(m, LOST);
+	pause_stop(&m->again);
 	m->config.failed(why, m->config.user);
 }
 
@@ -230,7 +226,7 @@ static void listed(const struct failure *f, void *user)
 
 static void ask_list(struct monitor *m)
 {
-	m->state = LISTING;
+	set_state(m, LISTING);
 	m->query = (struct catalog_query){
 		.base = m->config.base,
 		.catalog = &m->fresh,
@@ -275,25 +271,23 @@ static int read_events(struct monitor *m, const struct rpc_err *err,
 	return 0;
 }
 
-static void pause_events(struct monitor *m)
+static void pause_over(evutil_socket_t fd, short what, void *user)
 {
-	m->state = PAUSED;
-	set_timer(m->again, m->pause_ms);
-	m->pause_ms *= 2;
-	if (m->pause_ms > PAUSE_MAX_MS)
-		m->pause_ms = PAUSE_MAX_MS;
+	ask_events(user);
 }
 
 /* An answer: to be paused behind, if there is nothing in it. */
 static void answered(struct monitor *m, bool has_room)
 {
-	m->again_ms = AGAIN_FIRST_MS;
+	pause_reset(&m->again);
 	if (has_room)
-		m->pause_ms = PAUSE_FIRST_MS;
-	if (has_room && (m->n_pending || m->compare))
+		pause_reset(&m->pause);
+	if (has_room && (m->n_pending || m->compare)) {
 		ask_list(m);
-	else
-		pause_events(m);
+		return;
+	}
+	set_state(m, PAUSED);
+	pause_begin(&m->pause);
 }
 
 static void events_came(const struct rpc_err *err, void *user)
@@ -320,7 +314,7 @@ static void events_came(const struct rpc_err *err, void *user)
 
 static void ask_events(struct monitor *m)
 {
-	m->state = WAITING;
+	set_state(m, WAITING);
 	m->args.wait = WAIT_S;
 	memset(&m->res, 0, sizeof(m->res));
 	rpcclnt_next(m->clnt, TIMEOUT_MS, events_came, m);
@@ -391,7 +385,7 @@ static int begin_connect(struct monitor *m)
 		.user = m,
 	};
 
-	m->state = CONNECTING;
+	set_state(m, CONNECTING);
 	return target_new(&m->target, &config);
 }
 
@@ -400,10 +394,6 @@ static void try_again(evutil_socket_t fd, short what, void *user)
 	struct monitor *m = user;
 	struct failure f;
 
-	if (m->state == PAUSED) {
-		ask_events(m);
-		return;
-	}
 	/* What still comes by the old one is of no interest. */
 	m->clnt = rpcclnt_free(m->clnt);
 	failure_set(&f, FAILURE_OTHER, "out of memory");
@@ -418,10 +408,11 @@ int monitor_new(struct monitor **mp, const struct monitor_config *config)
 	if (!m)
 		return -ENOMEM;
 	m->config = *config;
-	m->again_ms = AGAIN_FIRST_MS;
-	m->pause_ms = PAUSE_FIRST_MS;
-	m->again = evtimer_new(config->base, try_again, m);
-	if (!m->again || begin_connect(m)) {
+	if (pause_init(&m->again, config->base, AGAIN_FIRST_MS, AGAIN_MAX_MS,
+		       try_again, m) ||
+	    pause_init(&m->pause, config->base, PAUSE_FIRST_MS, PAUSE_MAX_MS,
+		       pause_over, m) ||
+	    begin_connect(m)) {
 		monitor_free(m);
 		return -ENOMEM;
 	}
@@ -433,12 +424,12 @@ struct monitor *monitor_free(struct monitor *m)
 {
 	if (!m)
 		return NULL;
-	m->state = LOST;
+	set_state(m, LOST);
 	catalog_stop(&m->query);
 	m->clnt = rpcclnt_free(m->clnt);
 	m->target = target_free(m->target);
-	if (m->again)
-		event_free(m->again);
+	pause_deinit(&m->again);
+	pause_deinit(&m->pause);
 	catalog_deinit(&m->shown);
 	catalog_deinit(&m->fresh);
 	free(m);

@@ -30,6 +30,7 @@
 #include "client/claim.h"
 #include "client/deadline.h"
 #include "client/descriptors.h"
+#include "client/pause.h"
 #include "client/pulse.h"
 #include "client/status.h"
 #include "client/target.h"
@@ -55,8 +56,8 @@ struct session {
 	struct resolver_addr addr;	/* where it was found */
 	struct rpcclnt *clnt;
 	struct pulse pulse;
-	struct event *tick, *again, *limit;
-	unsigned int again_ms;
+	struct event *tick, *limit;
+	struct pause again;
 	struct contact contact;
 	unsigned int n_claims;		/* CLAIM was sent so often */
 	void (*released)(bool given_back, void *user);
@@ -100,7 +101,7 @@ static void drop_connection(struct session *s)
 static void rest(struct session *s)
 {
 	event_del(s->tick);
-	event_del(s->again);
+	pause_stop(&s->again);
 	event_del(s->limit);
 	watch_stop(&s->watch);
 	/* A connection in the making would come too late. */
@@ -137,10 +138,7 @@ void session_end(struct session *s, usbip_stat why)
 
 static void try_later(struct session *s)
 {
-	set_timer(s->again, s->again_ms);
-	s->again_ms *= 2;
-	if (s->again_ms > AGAIN_MAX_MS)
-		s->again_ms = AGAIN_MAX_MS;
+	pause_begin(&s->again);
 }
 
 static void lose(struct session *s)
@@ -148,7 +146,7 @@ static void lose(struct session *s)
 	if (s->state != SESSION_UP && s->state != SESSION_RETURNING)
 		return;
 	if (s->state == SESSION_UP) {
-		s->again_ms = AGAIN_FIRST_MS;
+		pause_reset(&s->again);
 		/* Once more than the lease: the target counts from what it
 		 * got last, and one answer "expired" is better than a guess. */
 		set_timer(s->limit, (s->device.lease + 2) * 1000);
@@ -386,7 +384,7 @@ static void watch_ended(usbip_stat why, void *user)
 static bool claim_again(struct session *s)
 {
 	if (!s->n_claims || s->n_claims >= CLAIMS_MAX ||
-	    deadline_left(s->claim_end) <= s->again_ms)
+	    deadline_left(s->claim_end) <= s->again.ms)
 		return false;
 	if (s->state == SESSION_CLAIMING)
 		session_set_state(s, SESSION_CONNECTING);
@@ -612,12 +610,11 @@ static int begin(struct session *s)
 	    sizeof(s->instance))
 		return -errno;
 	s->tick = evtimer_new(s->config.base, tick_due, s);
-	s->again = evtimer_new(s->config.base, try_again, s);
 	s->limit = evtimer_new(s->config.base, limit_reached, s);
-	if (!s->tick || !s->again || !s->limit ||
-	    watch_init(&s->watch, s->config.base))
+	if (!s->tick || !s->limit || watch_init(&s->watch, s->config.base) ||
+	    pause_init(&s->again, s->config.base, AGAIN_FIRST_MS, AGAIN_MAX_MS,
+		       try_again, s))
 		return -ENOMEM;
-	s->again_ms = AGAIN_FIRST_MS;
 	s->claim_end = deadline_in(s->config.timeout_ms);
 	session_set_state(s, SESSION_CONNECTING);
 	return target_new(&s->target, &config);
@@ -654,8 +651,7 @@ struct session *session_free(struct session *s)
 	watch_deinit(&s->watch);
 	if (s->tick)
 		event_free(s->tick);
-	if (s->again)
-		event_free(s->again);
+	pause_deinit(&s->again);
 	if (s->limit)
 		event_free(s->limit);
 	answer_descriptors_deinit(&s->device.descriptors);

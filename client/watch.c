@@ -9,8 +9,6 @@
  */
 #include "client/watch.h"
 
-#include <errno.h>
-#include <event2/event.h>
 #include <string.h>
 
 #include "client/status.h"
@@ -32,18 +30,11 @@ static void pause_due(evutil_socket_t fd, short what, void *user)
 /* Ask again in a while. */
 static void pause_then_ask(struct watch *w, bool answered)
 {
-	struct timeval tv;
-
 	if (!w->clnt)
 		return;
 	if (answered)
-		w->pause_ms = PAUSE_FIRST_MS;
-	tv.tv_sec = w->pause_ms / 1000;
-	tv.tv_usec = w->pause_ms % 1000 * 1000;
-	evtimer_add(w->pause, &tv);
-	w->pause_ms *= 2;
-	if (w->pause_ms > PAUSE_MAX_MS)
-		w->pause_ms = PAUSE_MAX_MS;
+		pause_reset(&w->pause);
+	pause_begin(&w->pause);
 }
 
 /* An answer OK. True: it does not end the session. */
@@ -113,16 +104,13 @@ static void ask(struct watch *w)
 
 int watch_init(struct watch *w, struct event_base *base)
 {
-	w->pause_ms = PAUSE_FIRST_MS;
-	w->pause = evtimer_new(base, pause_due, w);
-	return w->pause ? 0 : -ENOMEM;
+	return pause_init(&w->pause, base, PAUSE_FIRST_MS, PAUSE_MAX_MS,
+			  pause_due, w);
 }
 
 void watch_deinit(struct watch *w)
 {
-	if (w->pause)
-		event_free(w->pause);
-	w->pause = NULL;
+	pause_deinit(&w->pause);
 }
 
 void watch_learn(struct watch *w, const usbip_claim_ok *claim)
@@ -142,6 +130,6 @@ void watch_begin(struct watch *w, struct rpcclnt *clnt)
 
 void watch_stop(struct watch *w)
 {
-	event_del(w->pause);
+	pause_stop(&w->pause);
 	w->clnt = NULL;
 }

@@ -8,18 +8,16 @@
 
 #include <stdbool.h>
 
+#include "client/pause.h"
 #include "rpc/usbip.h"
 
-struct event;
-struct event_base;
 struct rpcclnt;
 
 struct watch {
 	struct rpcclnt *clnt;		/* NULL: it has stopped */
 	usbip_events_args args;
 	usbip_events_res res;
-	struct event *pause;		/* until it is asked again */
-	unsigned int pause_ms;		/* the next one */
+	struct pause pause;		/* until it is asked again */
 	bool outstanding;		/* it is being asked */
 	bool none;			/* the target does not do it */
 	/* The target answered; and if it has ended the session, why. */

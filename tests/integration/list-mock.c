@@ -139,7 +139,7 @@ static void test_delay(void)
 	catalog_deinit(&c);
 	stop_target();
 	port = start_target(0, true, 1000);
-	ok(catalog_fetch(&c, "127.0.0.1", false, port, 1, &f) &&
+	ok(catalog_fetch(&c, "127.0.0.1", false, port, 2, &f) &&
 	   strstr(f.text, "no room at present"), "nor later: %s", f.text);
 	stop_target();
 }

@@ -41,6 +41,13 @@ static void run(unsigned int ms)
 	event_base_dispatch(base);
 }
 
+/* Until *n is as large; 10 s at most. */
+static void run_until(const unsigned int *n, unsigned int large)
+{
+	for (int i = 0; i < 1000 && *n < large; i++)
+		run(10);
+}
+
 static struct monitor *begin(uint16_t port)
 {
 	const struct monitor_config config = {
@@ -98,19 +105,20 @@ static void test_list(void)
 	mock.page_eof = true;
 	mock.n_delays = 2;
 	m = begin(port);
-	run(300);
-	ok(!told.lists && !told.failed && mock.n_lists == 2,
-	   "no room for LIST: it waits");
-	run(1000);
+	run_until(&mock.n_lists, 2);
+	ok(!told.lists && !told.failed, "no room for LIST: it waits");
+	run_until(&told.watching, 1);
 	ok(told.lists == 1 && told.watching == 1 && mock.n_lists == 3,
 	   "and asks again");
 	monitor_free(m);
 	mock.n_delays = 2;
 	m = begin(port);
-	run(300);
+	run_until(&mock.n_lists, 4);
+	run(50);
 	monitor_free(m);
-	run(1000);
-	ok(!told.lists && !told.failed, "it may be stopped meanwhile");
+	run(500);
+	ok(!told.lists && !told.failed && mock.n_lists == 4,
+	   "it may be stopped meanwhile");
 	mock_end();
 }
 
