@@ -108,7 +108,8 @@ static void make_room(struct rpcsrv_dgram *d,
 
 	for (unsigned int i = 0; i < BUCKETS; i++)
 		LIST_FOREACH(conn, &d->buckets[i], link) {
-			if (conn->trust || conn->state != RPCSRV_CONN_OPEN)
+			if (conn->trust || !conn->n_calls ||
+			    conn->state != RPCSRV_CONN_OPEN)
 				continue;
 			count_stranger(&all, conn);
 			if (rpcsrv_same_host(&conn->peer, peer))

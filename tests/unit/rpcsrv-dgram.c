@@ -370,6 +370,12 @@ static void test_strangers(void)
 	service_distrust(&b.service);
 	run(b.base, 20);
 	ok(gets(&b, fds[3], 35) && null(&b, fds[0], 9, NULL), "or begins again as one");
+	call_bulk(fds[0], 6, 6, 4);
+	run(b.base, 20);
+	for (int i = 1; i < 5; i++)
+		send(fds[i], "nonsense", 8, 0);
+	run(b.base, 20);
+	ok(gets(&b, fds[0], 6), "nor is what has no call, however much comes at once");
 	for (int i = 0; i < 5; i++)
 		close(fds[i]);
 	bench_deinit(&b);
