@@ -163,13 +163,15 @@ static bool is_host_name(const char *word)
 	return len && len < 256 && !word[len] && *word != '-' && *word != '.';
 }
 
-/* Old notations: 10.1 is 10.0.0.1 to the resolver, 010.1.2.3 is 8.1.2.3, and to
- * who has written it neither. */
+/* 10.1 is 10.0.0.1 to the resolver, 010.1.2.3 is 8.1.2.3, and to who has written
+ * it neither. And no host's name ends in a number (RFC 1123, 2.1): 10.0.0.300 is
+ * a slip, which must not become a name of the local domain. */
 static bool is_odd_address(const char *word)
 {
+	const char *dot = strrchr(word, '.'), *last = dot ? dot + 1 : word;
 	struct in_addr addr;
 
-	return inet_aton(word, &addr);
+	return inet_aton(word, &addr) || !last[strspn(last, "0123456789")];
 }
 
 /* Which addresses does the name have? None is a warning: DNS comes and goes. */
