@@ -38,6 +38,7 @@
 #define ASKERS 4
 #define PENDING_MAX 64		/* QUEUED and ASKED */
 #define KNOWN_MAX 256
+#define WAITS_MAX 256		/* calls of one address */
 #define KEEP 60			/* seconds */
 #define KEEP_NONE 10
 
@@ -438,8 +439,14 @@ static struct answer *new_answer(struct peer_names *names,
 static int add_wait(struct answer *a, const void *caller, peer_done_fn done,
 		    void *user)
 {
-	struct wait *wait = calloc(1, sizeof(*wait));
+	struct wait *wait;
+	unsigned int n = 0;
 
+	STAILQ_FOREACH(wait, &a->waits, link)
+		n++;
+	if (n >= WAITS_MAX)
+		return -EAGAIN;
+	wait = calloc(1, sizeof(*wait));
 	if (!wait)
 		return -ENOMEM;
 	wait->caller = caller;
@@ -457,6 +464,7 @@ void peer_name(struct peer_names *names, const struct sockaddr *addr,
 	struct sockaddr_storage plain;
 	socklen_t len = to_plain(addr, &plain);
 	struct answer *a;
+	int r;
 
 	if (!len) {
 		done(0, NULL, user);	/* it has no address */
@@ -473,8 +481,9 @@ void peer_name(struct peer_names *names, const struct sockaddr *addr,
 	}
 	if (!a)
 		a = new_answer(names, &plain, len);
-	if (!a || add_wait(a, caller, done, user)) {
-		done(-ENOMEM, NULL, user);
+	r = a ? add_wait(a, caller, done, user) : -ENOMEM;
+	if (r) {
+		done(r, NULL, user);
 		return;
 	}
 	ask_next(names);

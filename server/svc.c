@@ -37,9 +37,9 @@
  * (backend_libusb_raw.c); and those that no session has. */
 #define FDS_SESSION 4
 #define FDS_OTHER 24
-/* Of one connection with a session. The window and the rows of endpoints and
- * streams, of which each may have one URB beyond it, bound them to less: this is
- * not to be reached, as the calls that end others would not be read then. */
+/* Of one connection with a session. Its URBs are bounded by the window and the
+ * rows of endpoints and streams, of which each may have one beyond it: they are
+ * not to reach this, as the calls that end others would not be read then. */
 #define CALLS 65536
 /* A stream and a datagram one for each address. */
 #define SOCKETS (2 * SVC_LISTEN_MAX)

@@ -223,6 +223,20 @@ static void test_slow(void)
 	let_go(2);
 }
 
+static void test_crowd(void)
+{
+	static struct asked crowd[260];
+
+	start();
+	for (unsigned int i = 0; i < 260; i++)
+		ask(&crowd[i], 0x0a090901, NULL);
+	ok(count(crowd, 256, -EAGAIN) == 0 && count(crowd, 260, -EAGAIN) == 4,
+	   "256 calls of one address wait for its name");
+	await_hung(1);
+	stop();
+	let_go(1);
+}
+
 static void test_full(void)
 {
 	static struct asked slow[64], other;
@@ -312,6 +326,7 @@ int main(void)
 	test_names();
 	test_known();
 	test_slow();
+	test_crowd();
 	test_full();
 	test_forget();
 	test_groups();
