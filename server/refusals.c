@@ -17,17 +17,17 @@ bool refusals_note(struct refusals *r, const struct sockaddr *host,
 		if (r->kept[i].until <= now)
 			place = i;
 		else if (IN6_ARE_ADDR_EQUAL(&r->kept[i].host, &addr))
-			goto unsaid;
+			goto keep_quiet;
 	}
 	if (place < 0)
-		goto unsaid;
+		goto keep_quiet;
 	r->kept[place].host = addr;
 	r->kept[place].until = now + REFUSALS_MS;
 	*unsaid = r->unsaid;
 	r->unsaid = 0;
 	return true;
 
-unsaid:
+keep_quiet:
 	r->unsaid++;
 	return false;
 }

@@ -301,7 +301,6 @@ static void test_crowd(struct caller *c)
 	elsewhere.fd = call_from(99, USBIP_EVENTS,
 				 (xdrproc_t)xdr_usbip_events_args, &args);
 	ok(!poll(&elsewhere, 1, 200), "one of another may wait");
-	close(elsewhere.fd);
 	events(c, &call, &w, c->session, 60);
 	caller_run(c, 100, NULL);
 	ok(!call.done, "and who waits for its session's");
@@ -313,6 +312,10 @@ static void test_crowd(struct caller *c)
 	caller_release(c);
 	told(&again, &w, text);
 	ok(strstr(text, "session 1-4/12"), "and is told of the end: %s", text);
+	ok(poll(&elsewhere, 1, 5000) == 1 &&
+	   read(elsewhere.fd, text, sizeof(text)) > 48,
+	   "the other, too, of the device");
+	close(elsewhere.fd);
 }
 
 /* ---- unplug ------------------------------------------------------------- */

@@ -34,9 +34,10 @@ static const struct {
 	{ "the same host again", "10.0.0.1", 6, -1 },
 	{ "in the form of IPv6", "::ffff:10.0.0.1", 7, -1 },
 	{ "another host, and how many were not", "10.0.0.2", 8, 2 },
-	{ "of IPv6", "fe80::1", 9, 0 },
+	{ "of IPv6", "2001:db8::1", 9, 0 },
+	{ "its network counts", "2001:db8::2:1", 10, -1 },
 	{ "the last moment", "10.0.0.1", 4 + REFUSALS_MS, -1 },
-	{ "it is over", "10.0.0.1", 5 + REFUSALS_MS, 1 },
+	{ "it is over", "10.0.0.1", 5 + REFUSALS_MS, 2 },
 	{ "for this one, too", "10.0.0.2", 8 + REFUSALS_MS, 0 },
 };
 
@@ -50,11 +51,11 @@ int main(void)
 		ok(note(steps[i].host, steps[i].now) == steps[i].logged, "%s",
 		   steps[i].what);
 	for (int i = 0; i < 1000; i++) {
-		snprintf(host, sizeof(host), "2001:db8::%x", i);
+		snprintf(host, sizeof(host), "2001:db8:%x::1", i);
 		n += note(host, now) >= 0;
 	}
 	ok(n == REFUSALS_HOSTS, "of a thousand hosts at once, %d", n);
-	ok(note("2001:db8::1", now + REFUSALS_MS) == 1000 - REFUSALS_HOSTS,
+	ok(note("2001:db8:1::1", now + REFUSALS_MS) == 1000 - REFUSALS_HOSTS,
 	   "the rest is counted");
 	return tap_done();
 }
