@@ -165,7 +165,7 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-/* Take one option. NULL, or what its argument has to be. */
+/* Take one option. NULL, or what its argument has to be; "": it is none. */
 static const char *take_option(int c, struct options *o)
 {
 	switch (c) {
@@ -204,9 +204,11 @@ static const char *take_option(int c, struct options *o)
 	case OPT_JSON:
 		o->json = true;
 		return NULL;
-	default:
+	case OPT_REVOKE:
 		o->revoke = optarg;
 		return NULL;
+	default:
+		return "";	/* getopt_long() has said it */
 	}
 }
 
@@ -232,7 +234,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 			puts("usbip-rpcd (" PACKAGE_NAME ") " PACKAGE_VERSION);
 			return EXIT_STOPPED;
 		}
-		want = c == '?' ? "" : take_option(c, o);
+		want = take_option(c, o);
 		if (want) {
 			if (*want)
 				fprintf(stderr, "usbip-rpcd: %s; not \"%s\"\n",

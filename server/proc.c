@@ -5,6 +5,7 @@
  */
 #include "server/proc.h"
 
+#include <errno.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -95,7 +96,9 @@ void proc_named(struct target *t, struct rpcsrv_call *call, const char *device,
 	struct rpcsrv_conn *conn = rpcsrv_call_conn(call);
 	const struct sockaddr *addr = rpcsrv_conn_peer(conn);
 
-	if (target_needs_name(t, addr, device))
+	if (t->stopped)
+		go(-ECANCELED, NULL, user);
+	else if (target_needs_name(t, addr, device))
 		peer_name(t->names, addr, conn, go, user);
 	else
 		go(0, NULL, user);

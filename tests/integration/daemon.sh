@@ -77,8 +77,8 @@ ok "a script that is not there" \
 ok "an address that is not ours" exits 1 -f -e "$dir/exports" \
 	--backend fake --no-rpcbind --listen 192.0.2.1
 ok "an address that is none" exits 1 -f -e "$dir/exports" \
-	--backend fake --no-rpcbind --listen nosuch.invalid
-ok "and it says which" says "--listen nosuch.invalid: "
+	--backend fake --no-rpcbind --listen 10.0.0.300.
+ok "and it says which" says "--listen 10.0.0.300.: "
 ok "and not that a port could not be had" eval '! says "can not listen"'
 
 port=$(free_port)
