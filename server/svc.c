@@ -24,7 +24,6 @@
 #include "common/rpcb.h"
 #include "common/rpcsrv.h"
 #include "rpc/usbip.h"
-#include "server/host.h"
 #include "server/proc.h"
 #include "server/session.h"
 
@@ -91,13 +90,6 @@ static int open_at(const struct sockaddr *sa, socklen_t len, int type)
 	return steal_fd(&fd);
 }
 
-/* Of a link-local address: there may be one on each link. */
-static uint32_t scope_of(const struct sockaddr_storage *addr)
-{
-	return addr->ss_family == AF_INET6 ?
-	       ((const struct sockaddr_in6 *)addr)->sin6_scope_id : 0;
-}
-
 static const char *netid_of(int family, int type)
 {
 	if (type == SOCK_STREAM)
@@ -126,20 +118,26 @@ static int add_socket(struct svc *svc, struct sockaddr *sa, socklen_t len,
 	return 0;
 }
 
-/* Is it listened at? A name may mean what an address said already. */
-static bool has_address(const struct svc *svc, const struct addrinfo *ai)
+/* The same address, whatever the port. */
+static bool same_address(const struct sockaddr *a, const struct sockaddr *b)
 {
-	const struct in6_addr host = host_of(ai->ai_addr);
+	const struct sockaddr_in6 *a6 = (const void *)a, *b6 = (const void *)b;
+	const struct sockaddr_in *a4 = (const void *)a, *b4 = (const void *)b;
 
-	for (size_t i = 0; i < svc->n_fds; i++) {
-		const struct sockaddr_storage *had = &svc->addrs[i].addr;
-		const struct in6_addr other = host_of((const void *)had);
+	if (a->sa_family != b->sa_family)
+		return false;
+	if (a->sa_family == AF_INET)
+		return a4->sin_addr.s_addr == b4->sin_addr.s_addr;
+	return IN6_ARE_ADDR_EQUAL(&a6->sin6_addr, &b6->sin6_addr) &&
+	       a6->sin6_scope_id == b6->sin6_scope_id;
+}
 
-		if (had->ss_family == ai->ai_family &&
-		    IN6_ARE_ADDR_EQUAL(&other, &host) &&
-		    scope_of(had) == scope_of((const void *)ai->ai_addr))
+/* Is it listened at? A name may mean what an address said already. */
+static bool has_address(const struct svc *svc, const struct sockaddr *sa)
+{
+	for (size_t i = 0; i < svc->n_fds; i++)
+		if (same_address((const void *)&svc->addrs[i].addr, sa))
 			return true;
-	}
 	return false;
 }
 
@@ -163,7 +161,7 @@ static int add_address(struct svc *svc, const char *address, int family,
 		return -ENXIO;
 	}
 	for (ai = list; ai && !r; ai = ai->ai_next) {
-		if (has_address(svc, ai))
+		if (has_address(svc, ai->ai_addr))
 			continue;
 		r = add_socket(svc, ai->ai_addr, ai->ai_addrlen, SOCK_STREAM,
 			       port);

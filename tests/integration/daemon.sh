@@ -76,6 +76,8 @@ ok "a script that is not there" \
 	exits 1 -f -e "$dir/exports" --backend "fake:$dir/none" --no-rpcbind
 ok "an address that is not ours" exits 1 -f -e "$dir/exports" \
 	--backend fake --no-rpcbind --listen 192.0.2.1
+ok "nor is one of the same network" exits 1 -f -e "$dir/exports" \
+	--backend fake --no-rpcbind --listen ::1 --listen ::2
 ok "an address that is none" exits 1 -f -e "$dir/exports" \
 	--backend fake --no-rpcbind --listen 10.0.0.300.
 ok "and it says which" says "--listen 10.0.0.300.: "
