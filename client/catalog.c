@@ -111,7 +111,6 @@ static void page_came(const struct rpc_err *err, void *user)
 	    ask_again(q))
 		return;
 	r = read_page(q, err, &f);
-
 	if (!r)
 		cookie = q->res.usbip_list_res_u.list.cookie;
 	xdr_free((xdrproc_t)xdr_usbip_list_res, &q->res);

@@ -243,7 +243,6 @@ static void ask_list(struct monitor *m)
 static void keep_events(struct monitor *m, const usbip_events_ok *ok)
 {
 	m->args.after = ok->last;
-	m->n_pending = 0;
 	for (u_int i = 0; i < ok->events.events_len; i++) {
 		const usbip_event *e = &ok->events.events_val[i];
 
@@ -254,7 +253,7 @@ static void keep_events(struct monitor *m, const usbip_events_ok *ok)
 	}
 }
 
-/* 0: they are kept; -1: there are none, and *f says why. */
+/* 0: they are kept, if there are any; -1: there are none, and *f says why. */
 static int read_events(struct monitor *m, const struct rpc_err *err,
 		       struct failure *f)
 {
@@ -262,11 +261,15 @@ static int read_events(struct monitor *m, const struct rpc_err *err,
 		status_rpc_failure(f, err, m->config.host);
 		return -1;
 	}
+	m->n_pending = 0;
+	if (m->res.status == USBIP_DELAY)
+		return 0;
 	if (m->res.status != USBIP_OK) {
 		failure_set(f, FAILURE_OTHER, "%s: events: %s", m->config.host,
 			    status_text(m->res.status));
 		return -1;
 	}
+	pause_reset(&m->pause);
 	keep_events(m, &m->res.usbip_events_res_u.events);
 	return 0;
 }
@@ -276,13 +279,11 @@ static void pause_over(evutil_socket_t fd, short what, void *user)
 	ask_events(user);
 }
 
-/* An answer: to be paused behind, if there is nothing in it. */
-static void answered(struct monitor *m, bool has_room)
+/* To be paused behind, if there is nothing in it. */
+static void answered(struct monitor *m)
 {
 	pause_reset(&m->again);
-	if (has_room)
-		pause_reset(&m->pause);
-	if (has_room && (m->n_pending || m->compare)) {
+	if (m->n_pending || m->compare) {
 		ask_list(m);
 		return;
 	}
@@ -294,22 +295,19 @@ static void events_came(const struct rpc_err *err, void *user)
 {
 	struct monitor *m = user;
 	struct failure f;
-	bool has_room;
 	int r;
 
 	/* CANTRECV: closed() follows and says it */
 	if (m->state != WAITING || err->re_status == RPC_CANTRECV)
 		return;
-	has_room = err->re_status != RPC_SUCCESS ||
-		   m->res.status != USBIP_DELAY;
-	r = has_room ? read_events(m, err, &f) : 0;
+	r = read_events(m, err, &f);
 	xdr_free((xdrproc_t)xdr_usbip_events_res, &m->res);
 	if (r && err->re_status == RPC_PROCUNAVAIL)
 		fail(m, &f);
 	else if (r)
 		lose(m, &f);
 	else
-		answered(m, has_room);
+		answered(m);
 }
 
 static void ask_events(struct monitor *m)

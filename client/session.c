@@ -136,11 +136,6 @@ void session_end(struct session *s, usbip_stat why)
 
 /* ---- a connection is lost, and comes back -------------------------------- */
 
-static void try_later(struct session *s)
-{
-	pause_begin(&s->again);
-}
-
 static void lose(struct session *s)
 {
 	if (s->state != SESSION_UP && s->state != SESSION_RETURNING)
@@ -160,7 +155,7 @@ static void lose(struct session *s)
 	} else {
 		session_set_state(s, SESSION_LOST);
 	}
-	try_later(s);
+	pause_begin(&s->again);
 }
 
 static void closed(int error, void *user)
@@ -242,7 +237,7 @@ static void try_again(evutil_socket_t fd, short what, void *user)
 	if (!target_new(&s->target, &config))
 		return;
 	if (claims)
-		try_later(s);
+		pause_begin(&s->again);
 	else
 		lose(s);
 }
@@ -388,7 +383,7 @@ static bool claim_again(struct session *s)
 		return false;
 	if (s->state == SESSION_CLAIMING)
 		session_set_state(s, SESSION_CONNECTING);
-	try_later(s);
+	pause_begin(&s->again);
 	return true;
 }
 
