@@ -169,6 +169,10 @@ void *rpcsrv_conn_user(const struct rpcsrv_conn *conn);
 bool rpcsrv_conn_is_dgram(const struct rpcsrv_conn *conn);
 /* The peer; AF_UNSPEC if it has no address. */
 const struct sockaddr *rpcsrv_conn_peer(const struct rpcsrv_conn *conn);
+/* The same host, whichever port it uses; on whichever link, if it is a
+ * link-local address. */
+bool rpcsrv_same_host(const struct sockaddr_storage *a,
+		      const struct sockaddr_storage *b);
 /* The peer, as a log names it. */
 const char *rpcsrv_conn_name(const struct rpcsrv_conn *conn);
 /* Bytes that have come by it: also those of a record that is not complete. */

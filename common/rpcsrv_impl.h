@@ -100,9 +100,6 @@ int rpcsrv_conn_init(struct rpcsrv_conn *conn, struct rpcsrv *srv,
 bool rpcsrv_conn_is_full(const struct rpcsrv_conn *conn);
 /* conn, and all its calls, without a word. */
 void rpcsrv_conn_discard(struct rpcsrv_conn *conn);
-/* The same host, whichever port it uses. */
-bool rpcsrv_same_host(const struct sockaddr_storage *a,
-		      const struct sockaddr_storage *b);
 
 /* The descriptor in reserve, see rpcsrv_listen.c. */
 void rpcsrv_open_reserve(struct rpcsrv *srv);

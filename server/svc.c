@@ -118,26 +118,24 @@ static int add_socket(struct svc *svc, struct sockaddr *sa, socklen_t len,
 	return 0;
 }
 
-/* The same address, whatever the port. */
-static bool same_address(const struct sockaddr *a, const struct sockaddr *b)
+/* Of a link-local address: there may be one on each link. */
+static uint32_t scope_of(const struct sockaddr_storage *addr)
 {
-	const struct sockaddr_in6 *a6 = (const void *)a, *b6 = (const void *)b;
-	const struct sockaddr_in *a4 = (const void *)a, *b4 = (const void *)b;
-
-	if (a->sa_family != b->sa_family)
-		return false;
-	if (a->sa_family == AF_INET)
-		return a4->sin_addr.s_addr == b4->sin_addr.s_addr;
-	return IN6_ARE_ADDR_EQUAL(&a6->sin6_addr, &b6->sin6_addr) &&
-	       a6->sin6_scope_id == b6->sin6_scope_id;
+	return addr->ss_family == AF_INET6 ?
+	       ((const struct sockaddr_in6 *)addr)->sin6_scope_id : 0;
 }
 
 /* Is it listened at? A name may mean what an address said already. */
 static bool has_address(const struct svc *svc, const struct sockaddr *sa)
 {
-	for (size_t i = 0; i < svc->n_fds; i++)
-		if (same_address((const void *)&svc->addrs[i].addr, sa))
+	const struct sockaddr_storage *want = (const void *)sa, *had;
+
+	for (size_t i = 0; i < svc->n_fds; i++) {
+		had = &svc->addrs[i].addr;
+		if (rpcsrv_same_host(had, want) &&
+		    scope_of(had) == scope_of(want))
 			return true;
+	}
 	return false;
 }
 
